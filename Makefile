@@ -1,0 +1,54 @@
+# `make help` lists what there is. Everything runs from a fresh Debian machine as root: python3, make, git and apt are enough.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup packages demo stop clean test test-fast lint
+
+export SIMPLE_ANALYTICS_CACHE ?= $(HOME)/.cache/simple-analytics
+export CONTAINERS_CONF := $(CURDIR)/.cache/containers.conf
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# A user's own settings must not lead a test astray.
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+
+link := .ansible/collections/ansible_collections/simple_analytics/pipeline
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: packages .venv/.complete $(link) ## Install what everything else needs: Debian packages and a Python environment
+
+packages:
+	@missing=$$(for p in $$(sed 's/#.*//' sandbox/bindep.txt tests/bindep.txt); do dpkg -s "$$p" >/dev/null 2>&1 || echo "$$p"; done); \
+	if [ -n "$$missing" ]; then \
+	  echo "== Installing Debian packages:" $$missing; \
+	  apt-get update -qq; \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+
+.venv/.complete: requirements.txt tests/requirements.txt | packages
+	@echo "== Making the Python environment in .venv"
+	@rm -rf .venv
+	@python3 -m venv .venv
+	@.venv/bin/pip install -q --disable-pip-version-check -r sandbox/bootstrap.txt
+	@uv pip install -q --python .venv/bin/python -r requirements.txt -r tests/requirements.txt
+	@touch $@
+
+$(link):
+	@mkdir -p $(dir $@)
+	@ln -sfn ../../../.. $@
+
+demo: setup ## The main job on this machine: landscape, site.yml, traffic, ledger [LOGS=path] [PIXEL_PATH=regex]
+	@ansible-playbook sandbox/demo.yml
+
+stop: ## Leave nothing running and nothing mounted
+	@ansible-playbook sandbox/stop.yml
+
+clean: ## Leave nothing on disk but the download cache
+	@ansible-playbook sandbox/clean.yml
+	@rm -rf .venv .ansible .cache .mypy_cache .pytest_cache .ruff_cache
+
+test: setup ## Every check and test; ends with 'N passed, N failed'
+	@python3 -m tests.run
+
+test-fast: setup ## Linters and unit tests only
+	@python3 -m tests.run fast

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the parts of the test suite one after another and close with one line over everything.
+
+`python3 -m tests.run` runs all of PARTS, `python3 -m tests.run fast` those marked fast, and
+`python3 -m tests.run NAME …` the named ones. The exit code is 1 when anything failed.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+REPORTS = ROOT / ".cache" / "reports"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One command of the suite. A pytest part counts its test cases, any other part counts as one."""
+
+    name: str
+    command: str
+    minutes: float  # what it may take with caches warm; CONTRIBUTING.md shows these
+    fast: bool = False
+
+    @property
+    def is_pytest(self) -> bool:
+        return self.command.startswith("pytest ")
+
+
+PARTS = [
+    Part("yamllint", "yamllint --strict .", 0.2, fast=True),
+    Part("ruff", "ruff check --quiet .", 0.1, fast=True),
+    Part("ruff-format", "ruff format --check --quiet .", 0.1, fast=True),
+    Part("mypy", "mypy plugins tests sandbox", 0.5, fast=True),
+    Part("cfn-lint", "cfn-lint --non-zero-exit-code informational templates/cloudformation/*.yml", 0.2, fast=True),
+    Part("ansible-lint", "ansible-lint --strict --offline -q", 1.0, fast=True),
+    Part("unit", "pytest tests/unit", 0.7, fast=True),
+    Part("changelog", "antsibull-changelog lint", 0.1),
+    Part("ansible-test-sanity", "python3 -m tests.ansible_test sanity", 3.0),
+    Part("ansible-test-units", "python3 -m tests.ansible_test units", 1.0),
+    Part("galaxy-importer", "python3 -m tests.galaxy_importer", 0.5),
+    Part("integration", "pytest tests/integration", 3.0),
+]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one part ended."""
+
+    name: str
+    passed: int
+    failed: int
+    seconds: float
+
+
+def junit_counts(report: Path) -> tuple[int, int]:
+    """(passed, failed) of a JUnit report; errors count as failed, and so do skipped tests: a skip hides."""
+    suites = ET.parse(report).getroot().iter("testsuite")
+    total = failed = 0
+    for suite in suites:
+        total += int(suite.get("tests", 0))
+        failed += sum(int(suite.get(kind, 0)) for kind in ("failures", "errors", "skipped"))
+    return total - failed, failed
+
+
+def run(part: Part) -> Outcome:
+    print(f"\n== {part.name}: {part.command}", flush=True)
+    report = REPORTS / f"{part.name}.xml"
+    report.unlink(missing_ok=True)
+    command = f"{part.command} --junit-xml={report}" if part.is_pytest else part.command
+    start = time.monotonic()
+    code = subprocess.run(["bash", "-c", command], cwd=ROOT, check=False).returncode
+    seconds = time.monotonic() - start
+    passed, failed = junit_counts(report) if report.exists() else (int(code == 0), int(code != 0))
+    if code != 0 and failed == 0:
+        failed = 1  # it died outside its test cases
+    return Outcome(part.name, passed, failed, seconds)
+
+
+def select(words: list[str]) -> list[Part]:
+    if not words:
+        return PARTS
+    if words == ["fast"]:
+        return [part for part in PARTS if part.fast]
+    unknown = set(words) - {part.name for part in PARTS}
+    if unknown:
+        sys.exit(f"No such part: {', '.join(sorted(unknown))}. There are: {', '.join(part.name for part in PARTS)}")
+    return [part for part in PARTS if part.name in words]
+
+
+def main() -> int:
+    os.environ.setdefault("FORCE_COLOR", "0")
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    outcomes = [run(part) for part in select(sys.argv[1:])]
+    print("\npart                   passed  failed   seconds")
+    for outcome in outcomes:
+        print(f"{outcome.name:<22} {outcome.passed:>6}  {outcome.failed:>6}  {outcome.seconds:>8.1f}")
+    failed = sum(outcome.failed for outcome in outcomes)
+    print(f"\n{sum(outcome.passed for outcome in outcomes)} passed, {failed} failed")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

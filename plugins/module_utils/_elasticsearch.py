@@ -1,0 +1,101 @@
+# Copyright: Simple Analytics contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This util is PRIVATE to the collection: it may change or go without notice.
+
+"""Calls to an Elasticsearch cluster, over Elastic's own transport library."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.basic import missing_required_lib
+
+try:
+    from elastic_transport import Transport, TransportError
+    from elastic_transport.client_utils import basic_auth_to_header, url_to_node_config
+except ImportError:
+    HAS_ELASTIC_TRANSPORT = False
+else:
+    HAS_ELASTIC_TRANSPORT = True
+
+CONNECTION_SPEC: dict[str, t.Any] = {
+    "url": {"type": "list", "elements": "str", "required": True},
+    "username": {"type": "str", "required": True},
+    "password": {"type": "str", "required": True, "no_log": True},
+    "ca_path": {"type": "path"},
+}
+
+
+class ElasticsearchError(Exception):
+    """A call that did not do what was asked; `status` is None where no answer came."""
+
+    def __init__(self, method: str, path: str, reason: str, status: int | None = None) -> None:
+        super().__init__(f"Failed to {method} {path}: {'' if status is None else f'{status} '}{reason}")
+        self.status = status
+
+
+class Client:
+    def __init__(self, transport: Transport, username: str, password: str) -> None:
+        self._transport = transport
+        self._authorization = basic_auth_to_header((username, password))
+
+    @classmethod
+    def from_params(cls, params: dict[str, t.Any]) -> Client:
+        if not HAS_ELASTIC_TRANSPORT:
+            raise ElasticsearchError("reach", ", ".join(params["url"]), missing_required_lib("elastic-transport"))
+        nodes = [url_to_node_config(url).replace(**_tls(url, params["ca_path"])) for url in params["url"]]
+        return cls(Transport(nodes), params["username"], params["password"])
+
+    def request(self, method: str, path: str, body: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        status, answer = self._perform(method, path, body, self._authorization)
+        if status >= 300:
+            raise ElasticsearchError(method, path, _reason(answer), status)
+        return answer
+
+    def get(self, path: str) -> dict[str, t.Any] | None:
+        """The answer, or None where there is nothing of that name."""
+        try:
+            return self.request("GET", path)
+        except ElasticsearchError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def accepts(self, username: str, password: str) -> bool:
+        """Whether the cluster lets this user in with this password."""
+        method, path = "GET", "/_security/_authenticate"
+        status, answer = self._perform(method, path, None, basic_auth_to_header((username, password)))
+        if status not in (200, 401):
+            raise ElasticsearchError(method, path, _reason(answer), status)
+        return status == 200
+
+    def _perform(
+        self, method: str, path: str, body: dict[str, t.Any] | None, authorization: str
+    ) -> tuple[int, dict[str, t.Any]]:
+        headers = {"accept": "application/json", "authorization": authorization}
+        if body is not None:
+            headers["content-type"] = "application/json"
+        try:
+            response = self._transport.perform_request(method, path, body=body, headers=headers)
+        except TransportError as error:
+            raise ElasticsearchError(method, path, str(error)) from error
+        return response.meta.status, response.body or {}
+
+
+def _tls(url: str, ca_path: str | None) -> dict[str, str]:
+    # Without an authority of its own the library falls back to the system's.
+    return {"ca_certs": ca_path} if ca_path and url.startswith("https:") else {}
+
+
+def _reason(answer: object) -> str:
+    error = answer.get("error", answer) if isinstance(answer, dict) else answer
+    if isinstance(error, dict) and "reason" in error:
+        # The outer reason is often only the category ("illegal argument"); the innermost cause says what is wrong.
+        cause = error
+        while isinstance(cause.get("caused_by"), dict):
+            cause = cause["caused_by"]
+        reasons = dict.fromkeys(str(each["reason"]) for each in (error, cause) if each.get("reason"))
+        return f"{error.get('type', 'error')}: {': '.join(reasons)}"
+    return str(error)

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The runner's counts: what fails, dies or skips must show in the last line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.run import Part, junit_counts, run, select
+
+
+@pytest.mark.parametrize(
+    "attributes, expected",
+    [
+        ('tests="5" failures="0" errors="0" skipped="0"', (5, 0)),
+        ('tests="5" failures="1" errors="1" skipped="0"', (3, 2)),
+        ('tests="5" failures="0" errors="0" skipped="2"', (3, 2)),
+    ],
+)
+def test_errors_and_skips_count_as_failed(tmp_path: Path, attributes: str, expected: tuple[int, int]) -> None:
+    report = tmp_path / "report.xml"
+    report.write_text(f"<testsuites><testsuite {attributes}/></testsuites>")
+
+    assert junit_counts(report) == expected
+
+
+@pytest.mark.parametrize("command, expected", [("true", (1, 0)), ("false", (0, 1)), ("pytest no/such/folder", (0, 1))])
+def test_a_part_counts_by_its_exit_code_when_it_leaves_no_report(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str, expected: tuple[int, int]
+) -> None:
+    monkeypatch.setattr("tests.run.REPORTS", tmp_path)
+
+    outcome = run(Part("part", command, 1))
+
+    assert (outcome.passed, outcome.failed) == expected
+
+
+def test_an_unknown_part_is_named() -> None:
+    with pytest.raises(SystemExit, match="No such part: nonsense"):
+        select(["nonsense"])

@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .PHONY: help setup packages demo stop clean test test-fast lint
 
 export SIMPLE_ANALYTICS_CACHE ?= $(HOME)/.cache/simple-analytics
-export CONTAINERS_CONF := $(CURDIR)/.cache/containers.conf
+export CONTAINERS_CONF := $(SIMPLE_ANALYTICS_CACHE)/containers.conf
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # A user's own settings must not lead a test astray.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg

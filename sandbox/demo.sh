@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The main job on this machine: start the local landscape, run site.yml on it, send traffic through its edge, and account for it.
+# LOGS=<folder or file> takes real CloudFront log files in place of generated traffic; PIXEL_PATH=<regular expression> says
+# which paths count as the pixel. The last line is the ledger's; the exit code is 1 unless nothing was lost.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+hits=${HITS:-2000}
+ledger=.cache/ledger.json
+variables=(-e event_ledger_open_hours=0 -e "event_ledger_report=$PWD/$ledger")
+if [ -n "${PIXEL_PATH:-}" ]; then variables+=(-e "simple_analytics_pixel_path=$PIXEL_PATH"); fi
+
+step() { printf '\n== %s (%d s since the start)\n\n' "$1" "$SECONDS"; }
+
+mkdir -p .cache
+rm -f "$ledger"
+step "Starting the local landscape"
+ansible-playbook sandbox/start.yml
+
+step "Running site.yml on it"
+ansible-playbook site.yml "${variables[@]}"
+
+if [ -n "${LOGS:-}" ]; then
+  step "Delivering the log files of $LOGS"
+  python3 -m sandbox.traffic --logs "$LOGS"
+else
+  step "Sending $hits requests through the edge"
+  python3 -m sandbox.traffic --hits "$hits"
+fi
+
+step "Accounting for every line delivered"
+ansible-playbook playbooks/audit.yml "${variables[@]}"
+python3 -m sandbox.summary "$ledger"

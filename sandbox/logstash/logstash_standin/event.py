@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Events as Logstash has them: field references, sprintf, tags, timestamps, and their spelling in JSON."""
+
+from __future__ import annotations
+
+import calendar
+import copy
+import json
+import math
+import re
+import time
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+ISO_8601 = re.compile(
+    r"(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+    r"(?:T(?:([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,9}))?)?|(24):00(?::00(?:\.0+)?)?)(Z|[+-]\d\d:?\d\d)?)?",
+    re.ASCII | re.IGNORECASE,
+)
+FOUR_CENTURIES = 146_097 * 86_400
+PATH = re.compile(r"(?:\[[^\[\]]+\])+")
+PLACEHOLDER = re.compile(r"%\{([^}]*)\}")
+ESCAPES = {code: f"\\u{code:04X}" for code in range(32)} | {
+    ord(plain): "\\" + short for plain, short in zip('"\\\b\f\n\r\t', '"\\bfnrt', strict=True)
+}
+JODA = {"yyyy": "%Y", "YYYY": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
+
+
+class EventError(Exception):
+    """What an event refuses."""
+
+
+class Timestamp:
+    """A point in time in UTC, to the nanosecond."""
+
+    def __init__(self, nanoseconds: int | None = None) -> None:
+        self.nanoseconds = time.time_ns() if nanoseconds is None else nanoseconds
+
+    @classmethod
+    def parse(cls, text: str) -> Timestamp:
+        match = ISO_8601.fullmatch(text)
+        if not match:
+            raise ValueError(f"{text!r} is no ISO 8601 time")
+        zone = match[9] or "Z"
+        fraction = (match[7] or "").ljust(9, "0")
+        year, month, day, hour, minute, second = (int(match[group] or 0) for group in range(1, 7))
+        # Python's calendar begins with year 1 and repeats every 400 years; Logstash takes February 30 for the month's last.
+        day = min(day, calendar.monthrange(year or 400, month)[1])
+        seconds = calendar.timegm((year or 400, month, day, 24 if match[8] else hour, minute, second))
+        if not year:
+            seconds -= FOUR_CENTURIES
+        if zone.upper() != "Z":
+            offset = int(zone[1:3]) * 3600 + int(zone[-2:]) * 60
+            seconds += offset if zone[0] == "-" else -offset
+        return cls(seconds * 10**9 + int(fraction))
+
+    def strftime(self, form: str) -> str:
+        return time.strftime(form, time.gmtime(self.nanoseconds // 10**9))
+
+    def __str__(self) -> str:
+        moment, fraction = time.gmtime(self.nanoseconds // 10**9), f"{self.nanoseconds % 10**9:09}"
+        while len(fraction) > 3 and fraction.endswith("000"):
+            fraction = fraction[:-3]
+        return f"{moment.tm_year:04}-{time.strftime('%m-%dT%H:%M:%S', moment)}.{fraction}Z"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Timestamp) and self.nanoseconds == other.nanoseconds
+
+    def __hash__(self) -> int:
+        return hash(self.nanoseconds)
+
+
+@lru_cache(maxsize=1024)
+def field_path(reference: str) -> tuple[str, ...]:
+    """`name`, `[name]` or `[a][b]` as a path of keys."""
+    if "[" not in reference and "]" not in reference:
+        return (reference,)
+    while reference.startswith("[[") and reference.endswith("]]"):
+        reference = reference[1:-1]
+    if not PATH.fullmatch(reference):
+        raise EventError(f"Invalid FieldReference: `{reference}`")
+    return tuple(reference[1:-1].split("]["))
+
+
+@lru_cache(maxsize=256)
+def strftime_form(pattern: str) -> str:
+    """A Joda pattern in the terms of strftime."""
+    parts = re.findall(r"([A-Za-z])(\1*)|([^A-Za-z]+)", pattern)
+    unknown = [letter + rest for letter, rest, _ in parts if letter and letter + rest not in JODA]
+    if unknown:
+        raise EventError(f"Illegal pattern component: {unknown[0]}")
+    return "".join(JODA[letter + rest] if letter else text.replace("%", "%%") for letter, rest, text in parts)
+
+
+class Event:
+    def __init__(self, data: dict[str, Any] | None = None) -> None:
+        self.data = dict(data or {})
+        self.cancelled = False
+        self.data.setdefault("@version", "1")
+        self.metadata = self.data.pop("@metadata", {})
+        if not isinstance(self.metadata, dict):
+            raise EventError("@metadata must be a hash")
+        given = self.data.pop("@timestamp", None)
+        self.data["@timestamp"] = given if isinstance(given, Timestamp) else Timestamp()
+        if "tags" in self.data:
+            self._check_tags(self.data.pop("tags"))
+        if isinstance(given, str):
+            try:
+                self.data["@timestamp"] = Timestamp.parse(given)
+            except ValueError:
+                self._tag_failure("timestamp", given)
+        elif given is not None and not isinstance(given, Timestamp):
+            self._tag_failure("timestamp", given)
+
+    def _check_tags(self, tags: Any) -> None:
+        tags = [tags] if isinstance(tags, str) else tags
+        if isinstance(tags, list) and all(isinstance(tag, str) for tag in tags):
+            self.data["tags"] = tags
+        else:
+            self._tag_failure("tags", [tags])
+
+    def _tag_failure(self, field: str, value: Any) -> None:
+        self.tag(f"_{field}parsefailure")
+        self.data["_tags" if field == "tags" else "_@timestamp"] = value
+
+    def _root(self, path: tuple[str, ...]) -> tuple[dict[str, Any], tuple[str, ...]]:
+        return (self.metadata, path[1:]) if path[0] == "@metadata" else (self.data, path)
+
+    def get(self, reference: str) -> Any:
+        value: Any
+        value, path = self._root(field_path(reference))
+        for key in path:
+            if isinstance(value, dict):
+                value = value.get(key)
+            elif isinstance(value, list) and re.fullmatch(r"-?\d+", key) and -len(value) <= int(key) < len(value):
+                value = value[int(key)]
+            else:
+                return None
+        return value
+
+    def include(self, reference: str) -> bool:
+        path = field_path(reference)
+        parent = self.get("".join(f"[{key}]" for key in path[:-1])) if len(path) > 1 else self.data
+        return path == ("@metadata",) or (isinstance(parent, dict) and path[-1] in parent)
+
+    def set(self, reference: str, value: Any) -> None:
+        parent, path = self._root(field_path(reference))
+        if path == ("@timestamp",) and not isinstance(value, Timestamp):
+            raise EventError("wrong argument type (expected LogStash::Timestamp)")
+        if not path:
+            raise EventError("The stand-in does not replace @metadata as a whole")
+        for key in path[:-1]:
+            parent = parent.setdefault(key, {})
+            if not isinstance(parent, dict):
+                raise EventError(f"Could not set field '{path[-1]}' on object '{parent}' to set path '{reference}'.")
+        parent[path[-1]] = value
+
+    def remove(self, reference: str) -> Any:
+        path = field_path(reference)
+        if not self.include(reference):
+            return None
+        parent = self.get("".join(f"[{key}]" for key in path[:-1])) if len(path) > 1 else self.data
+        return parent.pop(path[-1])
+
+    def tag(self, tag: str) -> None:
+        tags = self.data.setdefault("tags", [])
+        if tag not in tags:
+            tags.append(tag)
+
+    def clone(self) -> Event:
+        return copy.deepcopy(self)
+
+    def sprintf(self, template: str) -> str:
+        """The template with `%{field}` and `%{+date pattern}` filled in; a missing field stays as it is written."""
+        return PLACEHOLDER.sub(self._fill, template) if "%{" in template else template
+
+    def _fill(self, match: re.Match[str]) -> str:
+        name = match[1]
+        if name.startswith("{"):
+            raise EventError(f"The stand-in does not know java.time patterns: {match[0]}}}")
+        if name.startswith("+"):
+            timestamp = self.data.get("@timestamp")
+            form = strftime_form(name[1:])
+            return timestamp.strftime(form) if timestamp else ""
+        value = self.get(name)
+        return match[0] if value is None else as_text(value)
+
+    def to_json(self) -> str:
+        return to_json(self.data)
+
+    def dump(self) -> str:
+        """The whole event with its metadata, as queues and the Ruby child have it."""
+        return json.dumps(self.data | {"@metadata": self.metadata}, ensure_ascii=False, default=_tagged)
+
+    @classmethod
+    def load(cls, text: str) -> Event:
+        event = cls.__new__(cls)
+        event.data = json.loads(text, object_hook=_untagged)
+        event.metadata = event.data.pop("@metadata")
+        event.cancelled = False
+        return event
+
+
+def _tagged(value: Any) -> dict[str, str]:
+    if isinstance(value, Timestamp):
+        return {"\0timestamp": str(value)}
+    return {"\0decimal": str(value)}
+
+
+def _untagged(value: dict[str, Any]) -> Any:
+    if "\0timestamp" in value:
+        return Timestamp.parse(value["\0timestamp"])
+    return Decimal(value["\0decimal"]) if "\0decimal" in value else value
+
+
+def as_text(value: Any) -> str:
+    """A value inside a text, as sprintf writes it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return ",".join("" if item is None else as_text(item) for item in value)
+    return to_json(value).strip('"') if isinstance(value, float | Timestamp) else to_json(value)
+
+
+def to_json(value: Any) -> str:
+    """JSON as Logstash's writer spells it: numbers like Java, upper-case escapes, nothing beyond ASCII escaped."""
+    match value:
+        case None | bool():
+            return {None: "null", True: "true", False: "false"}[value]
+        case str():
+            return f'"{value.translate(ESCAPES)}"'
+        case dict():
+            return "{" + ",".join(f"{to_json(str(key))}:{to_json(item)}" for key, item in value.items()) + "}"
+        case list():
+            return "[" + ",".join(map(to_json, value)) + "]"
+        case float():
+            return java_double(value)
+        case Timestamp():
+            return f'"{value}"'
+        case _:
+            return str(value)
+
+
+def java_double(value: float) -> str:
+    if not math.isfinite(value):
+        return '"NaN"' if math.isnan(value) else '"Infinity"' if value > 0 else '"-Infinity"'
+    if value == 0 or 1e-3 <= abs(value) < 1e7:
+        return repr(value)
+    _, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    assert isinstance(exponent, int)
+    mantissa = "".join(map(str, digits))
+    sign = "-" if value < 0 else ""
+    return f"{sign}{mantissa[0]}.{mantissa[1:] or '0'}E{exponent + len(digits) - 1}"

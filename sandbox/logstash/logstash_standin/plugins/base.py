@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a plugin of the Logstash stand-in is.
+
+A plugin lives in the module `plugins/<inputs|filters|outputs|codecs>/<its name in the configuration>.py`, which names its
+class in `PLUGIN`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from ..event import Event
+
+
+@dataclass(frozen=True)
+class Option:
+    """One setting of a plugin.
+
+    type: string, number, boolean, array, hash, path, password, codec, field_reference, or a tuple of the values allowed.
+    A codec's default is the codec's name; the plugin gets an instance.
+    """
+
+    type: str | tuple[str, ...] = "string"
+    required: bool = False
+    default: Any = None
+
+
+class DeadLetters(Protocol):
+    """The writing end of a pipeline's dead letter queue."""
+
+    def write(self, event: Event, plugin_type: str, plugin_id: str, reason: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class ExecutionContext:
+    """What a plugin may know of the pipeline that it runs in."""
+
+    pipeline_id: str
+    data: Path
+    """`path.data` of the node."""
+    settings: dict[str, Any]
+    """All settings of the pipeline by their names in logstash.yml."""
+    dead_letters: DeadLetters | None
+    """None unless `dead_letter_queue.enable` is true."""
+
+    @property
+    def ecs(self) -> bool:
+        return bool(self.settings["pipeline.ecs_compatibility"] != "disabled")
+
+
+class Plugin:
+    """A plugin of any kind: `settings` holds a valid value for each of its options."""
+
+    kind: ClassVar[str]
+    name: ClassVar[str]
+    options: ClassVar[dict[str, Option]] = {}
+    """The plugin's own options; those that all plugins of the kind have come on top."""
+
+    def __init__(self, context: ExecutionContext, settings: dict[str, Any]) -> None:
+        self.context = context
+        self.settings = settings
+        self.id: str = settings["id"]
+        self.log = logging.getLogger(f"logstash.{self.kind}s.{self.name}")
+
+    def register(self) -> None:
+        """Prepare for work once the whole configuration is valid; not called by `--config.test_and_exit`."""
+
+    def close(self) -> None:
+        """Release what `register` took; nothing comes after it."""
+
+
+class Codec(Plugin):
+    kind = "codec"
+
+    def decode(self, data: bytes) -> Iterable[Event]:
+        """The events that `data` completes."""
+        raise NotImplementedError
+
+    def flush(self) -> Iterable[Event]:
+        """The events in what is left when the source has ended."""
+        return ()
+
+    def encode(self, event: Event) -> bytes:
+        raise NotImplementedError
+
+
+class Input(Plugin):
+    kind = "input"
+    codec = "plain"
+    """The codec by default."""
+
+    def run(self, push: Callable[[list[Event]], None], stop: threading.Event) -> None:
+        """Read until the source ends or `stop` is set.
+
+        `push` returns when the events are in the queue: with a persisted queue they then survive a kill. It also decorates
+        them with `add_field` and `tags`.
+        """
+        raise NotImplementedError
+
+
+class Filter(Plugin):
+    kind = "filter"
+
+    def filter(self, events: list[Event]) -> list[Event]:
+        """The events to go on with, new ones included; a cancelled event goes no further.
+
+        Call `matched` for each event that the filter succeeded on.
+        """
+        raise NotImplementedError
+
+
+class Output(Plugin):
+    kind = "output"
+    codec = "plain"
+    """The codec by default."""
+
+    def receive(self, events: list[Event]) -> None:
+        """Deliver the events, retrying until it is done: the queue drops them afterwards."""
+        raise NotImplementedError
+
+    def dead_letter(self, event: Event, reason: str) -> None:
+        """Write an event that can never be delivered to the dead letter queue; the caller logs it when there is none."""
+        if self.context.dead_letters:
+            self.context.dead_letters.write(event, self.name, self.id, reason)

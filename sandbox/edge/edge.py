@@ -11,7 +11,7 @@ import threading
 import time
 import zlib
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from os import urandom
@@ -170,14 +170,15 @@ class Edge(ThreadingHTTPServer):
         try:
             found = self._s3.get_object(Bucket=distribution.bucket, Key=key)
             headers, body = {"Content-Type": found["ContentType"], "ETag": found["ETag"]}, found["Body"].read()
+            answer = Answer(200, "Miss", "Miss", headers, body)
         except ClientError as error:
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            return Answer(status, "Error", "Error", {}, f"{HTTPStatus(status).phrase}\n".encode())
+            answer = Answer(status, "Error", "Error", {}, f"{HTTPStatus(status).phrase}\n".encode())
         except UNREACHABLE:
             return cached or Answer(502, "Error", "OriginConnectError", {}, b"The origin does not answer.\n")
-        hit = Answer(200, "Hit", "Hit", headers, body)
+        hit = replace(answer, result="Hit", detail="Hit") if answer.result == "Miss" else answer
         self._cache[distribution.bucket, key] = (time.monotonic() + FRESH_SECONDS, hit)
-        return Answer(200, "Miss", "Miss", headers, body)
+        return answer
 
 
 class Handler(BaseHTTPRequestHandler):

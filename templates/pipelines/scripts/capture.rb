@@ -37,6 +37,14 @@ ADDRESS = /(?<=\A|[\s,\[]|\\x20|\\t|%20|%5B)(?:\d{1,3}(?:\.\d{1,3}){3}|[\h:.]*:[
 Malformed = Class.new(StandardError)
 LogObject = Struct.new(:key, :manifest, :fields)
 
+# A line's columns by name; nil for what the layout lacks or the line leaves empty.
+Row = Struct.new(:layout, :columns) do
+  def [](name)
+    value = columns[layout.fetch(name, columns.size)]
+    value unless value == "-" || value == ""
+  end
+end
+
 def register(params)
   @pixel_path = Regexp.new(params.fetch("pixel_path"))
   @source_ip = choice(params, "source_ip", %w[truncated absent whole])
@@ -53,7 +61,7 @@ def choice(params, name, values)
 end
 
 def filter(event)
-  line = event.get("message").to_s.chomp
+  line = event.get("message").to_s.chomp.scrub
   return [] if line.start_with?("#") || line.strip.empty?
 
   manifest, key = KEY.match(event.get("[@metadata][s3][key]").to_s).captures
@@ -70,6 +78,9 @@ end
 
 def read(line, object)
   row = split(line, layout(object.fields))
+  raise Malformed, "too_few_columns" if row.columns.size < row.layout.size
+  raise Malformed, "too_many_columns" if row.columns.size > row.layout.size
+
   hit(row, line, object) if row["cs-method"] == "GET" && @pixel_path.match?(row["cs-uri-stem"])
 rescue Malformed => e
   malformed(line, object, e.message)
@@ -81,18 +92,18 @@ def layout(fields)
   raise Malformed, "no_field_list" if fields.to_s.strip.empty?
 
   # Workers share this script: replacing the hash is atomic, adding to it is not.
-  names = @layouts[fields] || (@layouts = @layouts.merge(fields => fields.split.freeze))[fields]
-  raise Malformed, "unknown_layout" unless (NEEDED_COLUMNS - names).empty?
+  layout = @layouts[fields] || (@layouts = @layouts.merge(fields => positions(fields)))[fields]
+  raise Malformed, "unknown_layout" unless NEEDED_COLUMNS.all? { |name| layout.key?(name) }
 
-  names
+  layout
 end
 
-def split(line, names)
-  columns = line.split("\t", -1)
-  raise Malformed, "too_few_columns" if columns.size < names.size
-  raise Malformed, "too_many_columns" if columns.size > names.size
+def positions(fields)
+  fields.to_s.split.each_with_index.to_h.freeze
+end
 
-  names.zip(columns).to_h.delete_if { |_, value| value == "-" || value.empty? }
+def split(line, layout)
+  Row.new(layout, line.split("\t", -1))
 end
 
 def hit(row, line, object)
@@ -278,14 +289,14 @@ def malformed(line, object, reason, error = nil)
     "log" => { "file" => { "path" => object.key } },
     "labels" => labels(object.manifest, true),
     "cloudfront" => object.fields && { "fields" => object.fields },
-    "message" => masked(line.scrub)
+    "message" => masked(line)
   }.compact
 end
 
 def malformed_timestamp(line, object)
-  row = object.fields.to_s.split.zip(line.scrub.split("\t", -1)).to_h
+  row = split(line, positions(object.fields))
   date, hour = KEY_HOUR.match(object.key)&.captures
-  timestamp(row["date"].to_s, row["time"].to_s) || timestamp(date.to_s, "#{hour}:00:00") || LogStash::Timestamp.at(Time.now.to_i)
+  timestamp(row["date"], row["time"]) || timestamp(date, "#{hour}:00:00") || LogStash::Timestamp.at(Time.now.to_i)
 end
 
 def masked(line)

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sends visitors to the edge, or puts real access logs where CloudFront would; counts what was sent.
+"""Sends visitors to the edge and waits for their access logs, or delivers real access logs; counts both.
 
-python3 sandbox/traffic.py hits --edge http://10.89.77.2:8080 --count 1000
-python3 sandbox/traffic.py logs --endpoint-url http://10.89.77.2:4566 --bucket NAME --prefix cloudfront/ FOLDER
+python3 -m sandbox.traffic --hits 1000
+python3 -m sandbox.traffic --logs FOLDER
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import random
 import sys
@@ -17,9 +18,14 @@ from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
+
+import boto3
+
+from sandbox.edge.edge import find_distribution
 
 BROWSERS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
@@ -46,6 +52,10 @@ PAGES = (
 )
 REFERRERS = ("", "", "https://www.google.com/", "https://news.ycombinator.com/item?id=1", "https://example.org/links")
 SCREENS = ("1920x1080", "1440x900", "390x844", "412x915")
+PIXEL = "/pixel.gif"
+PROCESSED = "Processed/"
+DELIVERY_SECONDS = 120
+CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 UNESCAPED = "!'()*-._~"  # what a browser's encodeURIComponent leaves alone
 
 
@@ -106,13 +116,13 @@ MALFORMED = {  # a pixel request without a payload to make an event of
 FILTERED = {
     "favicon": ("GET", "/favicon.ico"),
     "robots": ("GET", "/robots.txt"),
-    "head": ("HEAD", "/pixel.gif?event=page_view"),
-    "post": ("POST", "/pixel.gif"),
+    "head": ("HEAD", f"{PIXEL}?event=page_view"),
+    "post": ("POST", PIXEL),
     "scanner": ("GET", "/wp-login.php?a=%3Cscript%3E"),
 }
 
 
-def requests(count: int, seed: int, pixel: str) -> Iterator[Request]:
+def requests(count: int, seed: int) -> Iterator[Request]:
     chance = random.Random(seed)
     visitors = [visitor(chance) for _ in range(max(5, count // 10))]
     kinds = {
@@ -126,18 +136,19 @@ def requests(count: int, seed: int, pixel: str) -> Iterator[Request]:
         if chance.random() < 0.7:
             headers["Referer"] = f"https://www.example.com{quote(chance.choice(PAGES), safe='/?=&%')}"
         if kind in EVENTS:
-            yield Request("event", kind, "GET", f"{pixel}?{encode(kind, payload(chance, who))}", headers)
+            yield Request("event", kind, "GET", f"{PIXEL}?{encode(kind, payload(chance, who))}", headers)
         elif kind in MALFORMED:
-            yield Request("malformed", kind, "GET", pixel + MALFORMED[kind], headers)
+            yield Request("malformed", kind, "GET", PIXEL + MALFORMED[kind], headers)
         else:
             yield Request("filtered", kind, *FILTERED[kind], headers)
 
 
-def send(edge: str, count: int, seed: int, rate: float, pixel: str) -> dict[str, object]:
+def send(edge: str, count: int, seed: int, rate: float) -> tuple[dict[str, object], set[str]]:
+    """Returns counts, and the request ids that the access logs must show."""
     address = urlsplit(edge)
     connection = HTTPConnection(address.hostname or "", address.port or 80, timeout=30)
-    outcomes, kinds, started, reported = Counter[str](), Counter[str](), time.monotonic(), time.monotonic()
-    for number, request in enumerate(requests(count, seed, pixel), 1):
+    outcomes, kinds, ids, started, reported = Counter[str](), Counter[str](), set(), time.monotonic(), time.monotonic()
+    for number, request in enumerate(requests(count, seed), 1):
         if rate and (early := started + number / rate - time.monotonic()) > 0:
             time.sleep(early)
         connection.request(request.method, request.target, headers=request.headers)
@@ -145,12 +156,64 @@ def send(edge: str, count: int, seed: int, rate: float, pixel: str) -> dict[str,
         response.read()
         if request.outcome != "filtered" and response.status != 200:
             sys.exit(f"Failed to get the pixel {request.target} from {edge}: {response.status} {response.reason}.")
+        ids.add(response.headers["X-Amz-Cf-Id"])
         outcomes[request.outcome] += 1
         kinds[request.kind] += 1
         if time.monotonic() - reported >= 2 or number == count:
             reported = time.monotonic()
             print(f"{number} of {count} requests sent, {number / (reported - started):.0f}/s", flush=True)
-    return {"sent": count, "outcomes": dict(sorted(outcomes.items())), "kinds": dict(sorted(kinds.items()))}
+    return {"requests": count, **dict(sorted(outcomes.items())), "kinds": dict(sorted(kinds.items()))}, ids
+
+
+class LogBucket:
+    """Where the distribution delivers its access logs."""
+
+    def __init__(self, endpoint_url: str, region: str, distribution: str) -> None:
+        connection = {"endpoint_url": endpoint_url, "region_name": region, **CREDENTIALS}
+        self._s3 = boto3.client("s3", **connection)
+        found = find_distribution(boto3.client("cloudfront", **connection), distribution)
+        if found is None:
+            sys.exit(f"Failed to find a distribution{distribution and ' ' + distribution} at {endpoint_url}.")
+        self._bucket, self._prefix = found.log_bucket, found.log_prefix
+
+    def keys(self) -> set[str]:
+        """Keys as delivered, of what waits and of what was processed."""
+        pages = [
+            self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix + self._prefix)
+            for prefix in ("", PROCESSED)
+        ]
+        return {found["Key"].removeprefix(PROCESSED) for page in chain(*pages) for found in page.get("Contents", [])}
+
+    def await_delivery(self, ids: set[str], seen: set[str]) -> None:
+        """Until every request is found in an object that was not there before."""
+        missing, deadline = set(ids), time.monotonic() + DELIVERY_SECONDS
+        while missing:
+            if time.monotonic() > deadline:
+                sys.exit(f"Failed to find {len(missing)} of {len(ids)} requests in s3://{self._bucket}/{self._prefix}.")
+            for key in self.keys() - seen:
+                if (text := self._read(key)) is not None:
+                    seen.add(key)
+                    missing -= {column for line in text.splitlines() for column in line.split("\t")[14:15]}
+            print(f"{len(ids) - len(missing)} of {len(ids)} requests delivered as log lines", flush=True)
+            time.sleep(1 if missing else 0)
+
+    def _read(self, key: str) -> str | None:
+        for prefix in ("", PROCESSED):
+            try:
+                body: bytes = self._s3.get_object(Bucket=self._bucket, Key=prefix + key)["Body"].read()
+            except self._s3.exceptions.NoSuchKey:
+                continue  # being moved
+            return gzip.decompress(body).decode()
+        return None
+
+    def put(self, source: Path) -> int:
+        files = sorted(source.iterdir()) if source.is_dir() else [source]
+        logs = [file for file in files if file.is_file() and file.suffix != ".md" and not file.name.startswith(".")]
+        for number, log in enumerate(logs, 1):
+            key = self._prefix + object_name(log.name, log.read_bytes()[:2] == b"\x1f\x8b")
+            self._s3.upload_file(str(log), self._bucket, key)
+            print(f"{number} of {len(logs)} objects delivered: {key}", flush=True)
+        return len(logs)
 
 
 def object_name(name: str, compressed: bool) -> str:
@@ -158,41 +221,30 @@ def object_name(name: str, compressed: bool) -> str:
     return f"{name.removesuffix('.gz')}-{uuid.uuid4().hex[:8]}{'.gz' if compressed else ''}"
 
 
-def upload(endpoint_url: str | None, region: str, bucket: str, prefix: str, source: Path) -> dict[str, object]:
-    import boto3  # only here, so that sending hits needs the standard library alone
-
-    s3 = boto3.client("s3", endpoint_url=endpoint_url, region_name=region)
-    files = sorted(source.iterdir()) if source.is_dir() else [source]
-    logs = [file for file in files if file.is_file() and file.suffix != ".md" and not file.name.startswith(".")]
-    for number, log in enumerate(logs, 1):
-        key = prefix + object_name(log.name, log.read_bytes()[:2] == b"\x1f\x8b")
-        s3.upload_file(str(log), bucket, key)
-        print(f"{number} of {len(logs)} objects put: {key}", flush=True)
-    return {"sent": len(logs)}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--hits", type=int, help="how many requests to send to the edge")
+    what.add_argument("--logs", type=Path, help="log file, or folder of log files, to deliver instead")
+    parser.add_argument("--edge", default="http://10.89.77.2:8080", help="URL of the edge")
+    parser.add_argument("--endpoint-url", default="http://10.89.77.2:4566", help="of the emulated AWS")
+    parser.add_argument("--region", default="us-east-1")
+    parser.add_argument("--distribution", default="", help="id, domain name, alias or comment; the only one without it")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rate", type=float, default=0, help="requests per second; as many as possible without it")
     parser.add_argument("--report", type=Path, help="file to write the counts to, as JSON")
-    modes = parser.add_subparsers(required=True, dest="mode")
-    hits = modes.add_parser("hits")
-    hits.add_argument("--edge", required=True, help="URL of the edge")
-    hits.add_argument("--count", type=int, default=1000)
-    hits.add_argument("--seed", type=int, default=1)
-    hits.add_argument("--rate", type=float, default=0, help="requests per second; as many as possible without it")
-    hits.add_argument("--pixel", default="/pixel.gif", help="path of the pixel")
-    logs = modes.add_parser("logs")
-    logs.add_argument("--endpoint-url", help="of the emulated AWS")
-    logs.add_argument("--region", default="us-east-1")
-    logs.add_argument("--bucket", required=True)
-    logs.add_argument("--prefix", default="cloudfront/")
-    logs.add_argument("source", type=Path, help="file, or folder of files")
-    options = vars(parser.parse_args())
-    report, mode = options.pop("report"), options.pop("mode")
-    counts = send(**options) if mode == "hits" else upload(**options)
+    options = parser.parse_args()
+
+    bucket = LogBucket(options.endpoint_url, options.region, options.distribution)
+    if options.logs:
+        counts: dict[str, object] = {"objects": bucket.put(options.logs)}
+    else:
+        seen = bucket.keys()
+        counts, ids = send(options.edge, options.hits, options.seed, options.rate)
+        bucket.await_delivery(ids, seen)
     print(json.dumps(counts), flush=True)
-    if report:
-        report.write_text(json.dumps(counts), encoding="utf-8")
+    if options.report:
+        options.report.write_text(json.dumps(counts), encoding="utf-8")
 
 
 if __name__ == "__main__":

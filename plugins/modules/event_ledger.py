@@ -75,11 +75,6 @@ options:
       - An hour older than this many days has expired in one store or another. It is listed but does not count.
     type: int
     default: 90
-  minimum_delivered:
-    description:
-      - How many lines must have been delivered at least for the ledger to close, for those who know what was sent.
-    type: int
-    default: 0
   wait:
     description:
       - Whether to read again until the ledger closes.
@@ -119,8 +114,7 @@ EXAMPLES = r"""
 RETURN = r"""
 closed:
   description:
-    - Whether in all settled hours nothing is lost, nothing differs, and lines were delivered as many as
-      O(minimum_delivered) or more.
+    - Whether in all settled hours nothing is lost and nothing differs.
   returned: success
   type: bool
   sample: true
@@ -227,7 +221,7 @@ def read(params: dict[str, t.Any], hours: Hours, s3: t.Any, client: Client) -> d
         read_ids(ledger.refuse, events, "undeliverable/", hours)
         read_index(ledger, client, params["index"], hours)
         settled = settled_hours(datetime.now(UTC), params["open_hours"], params["retention_days"])
-        result = balance(ledger, settled, params["minimum_delivered"])
+        result = balance(ledger, settled)
     return {**result, "unreadable": sorted(logs.unreadable | events.unreadable), "waiting": waiting}
 
 
@@ -254,7 +248,6 @@ def main() -> None:
             "until": {"type": "str"},
             "open_hours": {"type": "int", "default": 24},
             "retention_days": {"type": "int", "default": 90},
-            "minimum_delivered": {"type": "int", "default": 0},
             "wait": {"type": "bool", "default": False},
             "wait_timeout": {"type": "int", "default": 300},
             "wait_sleep": {"type": "int", "default": 5},

@@ -207,8 +207,9 @@ class _Reader:
         if len(node) > 1 or expression.rule_name not in ("compare_expression", "rvalue"):
             raise self.unknown(node)
         if expression.rule_name == "rvalue":
-            operand = self.operand(expression)
-            return operand if isinstance(operand, Field) else Comparison(operand, None, negated=True)
+            if expression[0].rule_name != "selector":
+                raise self.unknown(node)
+            return Field(self.source(expression))
         operator = self.source(next(_parts(expression, "compare_operator")))
         if operator not in ("==", "!="):
             raise self.unknown(node)

@@ -10,11 +10,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from ..event import Event
+from ..event import Event, as_text
+from ..ruby import Ruby
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class ExecutionContext:
     """All settings of the pipeline by their names in logstash.yml."""
     dead_letters: DeadLetters | None
     """None unless `dead_letter_queue.enable` is true."""
+    ruby: Ruby = field(default_factory=lambda: Ruby([]))
 
     @property
     def ecs(self) -> bool:
@@ -97,8 +99,7 @@ class Input(Plugin):
     def run(self, push: Callable[[list[Event]], None], stop: threading.Event) -> None:
         """Read until the source ends or `stop` is set.
 
-        `push` returns when the events are in the queue: with a persisted queue they then survive a kill. It also decorates
-        them with `add_field` and `tags`.
+        `push` returns when the events are in the queue: with a persisted queue they then survive a kill.
         """
         raise NotImplementedError
 
@@ -107,11 +108,29 @@ class Filter(Plugin):
     kind = "filter"
 
     def filter(self, events: list[Event]) -> list[Event]:
-        """The events to go on with, new ones included; a cancelled event goes no further.
+        """The events to go on with, new ones included.
 
         Call `matched` for each event that the filter succeeded on.
         """
         raise NotImplementedError
+
+    def matched(self, event: Event) -> None:
+        """Apply the options that every filter has."""
+        for template, value in self.settings["add_field"].items():
+            name = event.sprintf(template)
+            values = [event.sprintf(as_text(item)) for item in (value if isinstance(value, list) else [value])]
+            present = event.get(name)
+            if present is not None:
+                present = [list(item) for item in present.items()] if isinstance(present, dict) else present
+                values = [*(present if isinstance(present, list) else [present]), *values]
+            event.set(name, values if len(values) > 1 else values[0])
+        for template in self.settings["remove_field"]:
+            event.remove(event.sprintf(template))
+        if self.settings["add_tag"]:
+            event.set("tags", [*(event.get("tags") or []), *map(event.sprintf, self.settings["add_tag"])])
+        if self.settings["remove_tag"] and event.get("tags"):
+            removed = [event.sprintf(tag) for tag in self.settings["remove_tag"]]
+            event.set("tags", [tag for tag in event.get("tags") if tag not in removed])
 
 
 class Output(Plugin):

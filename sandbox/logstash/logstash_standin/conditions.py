@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the condition of an `if` holds for an event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .config import Comparison, Field
+from .event import Event
+
+NULL = object()
+
+
+def holds(condition: Comparison | Field | None, event: Event) -> bool:
+    """`else` is the condition None. A field alone holds unless it is missing, null, false or an empty text."""
+    if condition is None:
+        return True
+    if isinstance(condition, Field):
+        value = event.get(condition.reference)
+        return value is not None and value is not False and value != ""
+    return _equal(_value(condition.left, event), _value(condition.right, event)) != condition.negated
+
+
+def _value(operand: Any, event: Event) -> Any:
+    if not isinstance(operand, Field):
+        return operand
+    value = event.get(operand.reference)
+    return NULL if value is None and event.include(operand.reference) else value
+
+
+def _equal(left: Any, right: Any) -> bool:
+    """Equality by type, in which 1.0 equals 1 but 1 does not equal 1.0, and null is not missing."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, int) and isinstance(right, float):
+        return False
+    return bool(left == right)

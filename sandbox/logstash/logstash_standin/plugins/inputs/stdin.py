@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The stdin input."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+from typing import ClassVar
+
+from ...event import Event
+from ..base import Input, Option
+from ..codecs.plain import to_text
+
+
+class StdinInput(Input):
+    codec = "line"
+    options: ClassVar[dict[str, Option]] = {"ecs_compatibility": Option(("disabled", "v1", "v8"))}
+
+    def run(self, push: Callable[[list[Event]], None], stop: threading.Event) -> None:
+        codec = self.settings["codec"]
+        while not stop.is_set() and (data := os.read(0, 16_384)):
+            push([self._decorated(event, data) for event in codec.decode(data)])
+        push([self._decorated(event, b"") for event in codec.flush()])
+
+    def _decorated(self, event: Event, data: bytes) -> Event:
+        ecs = self.settings["ecs_compatibility"] != "disabled" if self.settings["ecs_compatibility"] else self.context.ecs
+        host = "[host][hostname]" if ecs else "host"
+        if not event.include(host):
+            event.set(host, socket.gethostname())
+        if ecs and not event.include("[event][original]"):
+            event.set("[event][original]", to_text(data))
+        return event
+
+
+PLUGIN = StdinInput

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# frozen_string_literal: true
+
+require "json"
+require "time"
+require "bigdecimal"
+require "logstash/namespace"
+
+module LogStash
+  # A point in time in UTC, to the nanosecond.
+  class Timestamp
+    include Comparable
+    attr_reader :time
+
+    def self.now = new(Time.now)
+    def self.at(*args) = new(Time.at(*args))
+    def self.coerce(value) = value.is_a?(Timestamp) ? value : new(value)
+
+    def initialize(value = Time.now)
+      @time = (value.is_a?(Time) ? value : Time.iso8601(value)).utc
+    end
+
+    def to_iso8601
+      digits = [3, 6, 9].find { |count| (@time.nsec % 10**(9 - count)).zero? }
+      @time.iso8601(digits)
+    end
+
+    def to_i = @time.to_i
+    def usec = @time.usec
+    def to_f = @time.to_f
+    def <=>(other) = @time <=> other.time
+    alias to_s to_iso8601
+
+    def to_json(*) = to_s.to_json
+  end
+
+  # An event as scripts and outputs see it.
+  class Event
+    FIELD_PATH = /\A(?:\[[^\[\]]+\])+\z/
+    METADATA = "@metadata"
+    TIMESTAMP = "@timestamp"
+
+    def initialize(data = {})
+      @data = Event.convert(data)
+      @metadata = @data.delete(METADATA) || {}
+      @data["@version"] ||= "1"
+      @data[TIMESTAMP] = Timestamp.coerce(@data[TIMESTAMP] || Time.now)
+      @cancelled = false
+    end
+
+    # Hash keys become texts, symbols and times become what Logstash makes of them; what it cannot hold is refused.
+    def self.convert(value)
+      case value
+      when Hash then value.to_h { |key, item| [key.to_s, convert(item)] }
+      when Array then value.map { |item| convert(item) }
+      when Symbol then value.to_s
+      when Time then Timestamp.new(value)
+      when nil, true, false, String, Integer, Float, BigDecimal, Timestamp then value
+      else raise ArgumentError, "Missing Converter handling for full class name=#{value.class}"
+      end
+    end
+
+    def self.path(reference)
+      return [reference] unless reference.match?(/[\[\]]/)
+
+      reference = reference[1..-2] while reference.start_with?("[[") && reference.end_with?("]]")
+      raise "Invalid FieldReference: `#{reference}`" unless reference.match?(FIELD_PATH)
+
+      reference[1..-2].split("][")
+    end
+
+    def get(reference)
+      root, path = locate(reference)
+      path.reduce(root) do |value, key|
+        case value
+        when Hash then value[key]
+        when Array then key.match?(/\A-?\d+\z/) ? value[key.to_i] : nil
+        end
+      end
+    end
+
+    def include?(reference)
+      root, path = locate(reference)
+      *above, last = path
+      parent = above.reduce(root) { |value, key| value.is_a?(Hash) ? value[key] : nil }
+      parent.is_a?(Hash) && (last.nil? || parent.key?(last))
+    end
+
+    def set(reference, value)
+      root, (*above, last) = locate(reference)
+      raise ArgumentError, "the stand-in does not replace @metadata as a whole" unless last
+      raise TypeError, "wrong argument type #{value.class} (expected LogStash::Timestamp)" if
+        reference == TIMESTAMP && !value.is_a?(Timestamp)
+
+      parent = above.reduce(root) { |hash, key| child(hash, key, reference) }
+      raise ArgumentError, "the stand-in sets no element of a list: #{reference}" unless parent.is_a?(Hash)
+
+      parent[last] = Event.convert(value)
+    end
+
+    def remove(reference)
+      root, (*above, last) = locate(reference)
+      parent = above.reduce(root) { |value, key| value.is_a?(Hash) ? value[key] : nil }
+      parent.delete(last) if parent.is_a?(Hash)
+    end
+
+    def tag(tag)
+      tags = @data["tags"] = Array(@data["tags"])
+      tags << tag unless tags.include?(tag)
+    end
+
+    def sprintf(template)
+      template.gsub(/%\{([^}]*)\}/) do |placeholder|
+        raise ArgumentError, "the stand-in fills in no dates in Ruby: #{placeholder}" if placeholder.start_with?("%{+", "%{{")
+
+        value = get(Regexp.last_match(1))
+        value.nil? ? placeholder : text(value)
+      end
+    end
+
+    def cancel = @cancelled = true
+    def cancelled? = @cancelled
+    def timestamp = @data[TIMESTAMP]
+    def clone = Event.new(Event.convert(to_hash_with_metadata))
+    def to_hash = @data
+    def to_hash_with_metadata = @data.merge(METADATA => @metadata)
+    def to_json(*) = @data.to_json
+
+    private
+
+    def locate(reference)
+      path = Event.path(reference)
+      path.first == METADATA ? [@metadata, path.drop(1)] : [@data, path]
+    end
+
+    def child(hash, key, reference)
+      raise ArgumentError, "Could not set field on #{hash.inspect} to set path '#{reference}'" unless hash.is_a?(Hash)
+
+      hash.key?(key) ? hash[key] : hash[key] = {}
+    end
+
+    def text(value)
+      case value
+      when Array then value.map { |item| item.nil? ? "" : text(item) }.join(",")
+      when Hash then value.to_json
+      else value.to_s
+      end
+    end
+  end
+end

@@ -2,6 +2,8 @@
 #
 # Leaves an event as capture made it and tells the version under which Elasticsearch shall hold it.
 
+require "time"
+
 def filter(event)
   event.remove("@version")
   event.remove("[event][original]")
@@ -16,9 +18,9 @@ end
 
 # An event that does not say when it was made is older than any that does.
 def milliseconds(ingested)
-  instant = LogStash::Timestamp.new(ingested.to_s)
+  instant = Time.iso8601(ingested.to_s)
   instant.to_i * 1000 + instant.usec / 1000
-rescue StandardError
+rescue ArgumentError
   0
 end
 

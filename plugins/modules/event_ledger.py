@@ -60,7 +60,7 @@ options:
       - First hour to look at, by event time in UTC, for example V(2026-11-24) or V(2026-11-24T18).
       - As far back as the stores go when not given.
     type: str
-  until:
+  to:
     description:
       - First hour not to look at.
       - There is no end when not given.
@@ -101,7 +101,7 @@ EXAMPLES = r"""
     events_bucket: analytics-prod-events
     index: simple-analytics-events
     from: "2026-11-23"
-    until: "2026-11-24"
+    to: "2026-11-24"
     url: https://10.0.0.31:9200
     username: simple_analytics_reader
     password: "{{ reader_password }}"
@@ -226,7 +226,7 @@ def read(params: dict[str, t.Any], hours: Hours, s3: t.Any, client: Client) -> d
 
 
 def run(module: AnsibleAWSModule, s3: t.Any, client: Client) -> dict[str, t.Any]:  # noqa: ANN401
-    hours = Hours(parse_hour(module.params["from"]), parse_hour(module.params["until"]))
+    hours = Hours(parse_hour(module.params["from"]), parse_hour(module.params["to"]))
     deadline = time.monotonic() + (module.params["wait_timeout"] if module.params["wait"] else 0)
     while True:
         result = read(module.params, hours, s3, client)
@@ -245,7 +245,7 @@ def main() -> None:
             "index": {"type": "str", "required": True},
             "pixel_path": {"type": "str", "default": r"^/pixel\.gif$"},
             "from": {"type": "str"},
-            "until": {"type": "str"},
+            "to": {"type": "str"},
             "open_hours": {"type": "int", "default": 24},
             "retention_days": {"type": "int", "default": 90},
             "wait": {"type": "bool", "default": False},

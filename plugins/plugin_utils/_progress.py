@@ -1,0 +1,43 @@
+# Copyright: Simple Analytics contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This util is PRIVATE to the collection: it may change or go without notice.
+
+"""Base of the actions that let a person follow a module which waits."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+
+
+class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no types
+    """Runs the module of the same name again and again in place of its own waiting, and says where it stands."""
+
+    _supports_check_mode = True
+
+    def is_done(self, result: dict[str, t.Any]) -> bool:
+        raise NotImplementedError
+
+    def progress(self, result: dict[str, t.Any]) -> str:
+        raise NotImplementedError
+
+    def run(self, tmp: None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        super().run(tmp, task_vars)
+        started, arguments = time.monotonic(), dict(self._task.args)
+        waits = boolean(arguments.get("wait", False), strict=False)
+        while True:
+            result: dict[str, t.Any] = self._execute_module(
+                module_args={**arguments, "wait": False}, task_vars=task_vars
+            )
+            if not waits or result.get("failed") or self.is_done(result):
+                return result
+            params = result["invocation"]["module_args"]
+            if time.monotonic() - started + params["wait_sleep"] > params["wait_timeout"]:
+                return result
+            self._display.display(f"{self._task.get_name()}: {self.progress(result)}")
+            time.sleep(params["wait_sleep"])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes `ansible_collections.simple_analytics.pipeline` importable from a plain checkout (ansible-test does it by itself)."""
+"""Makes the collection importable by its name from a plain checkout; ansible-test does that by itself."""
 
 from __future__ import annotations
 

@@ -28,6 +28,7 @@ LANDSCAPE = {
         "LogsPrefix": "cloudfront/",
         "StreamName": "analytics-test-events",
     },
+    "simple_analytics_pixel_path": r"^/pixel\.gif$",
     "simple_analytics_region": "eu-central-1",
 }
 

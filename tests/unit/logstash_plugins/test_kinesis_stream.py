@@ -15,7 +15,9 @@ PLUGIN = Path(__file__).parents[3] / "logstash_plugins" / "logstash-output-kines
 
 
 def rspec(*options: str) -> dict[str, dict[str, Any]]:
-    run = subprocess.run(["rspec", "--format", "json", *options], cwd=PLUGIN, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        ["rspec", "--format", "json", *options], cwd=PLUGIN, capture_output=True, text=True, check=False
+    )
     assert run.stdout.startswith("{"), run.stderr or run.stdout
     return {example["full_description"]: example for example in json.loads(run.stdout)["examples"]}
 

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wrong variables stop a role in a sentence, before anything is touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+PIPELINE = {"id": "hello", "files": [{"name": "hello.conf", "content": "input { heartbeat { } }"}]}
+LANDSCAPE: dict[str, Any] = {
+    "simple_analytics_aws_endpoint_url": "",
+    "simple_analytics_name": "analytics-test",
+    "simple_analytics_outputs": {
+        "EventsBucketName": "events",
+        "LogsBucketName": "logs",
+        "LogsPrefix": "cloudfront/",
+        "StreamName": "stream",
+    },
+    "simple_analytics_pixel_path": "^/pixel$",
+    "simple_analytics_region": "eu-central-1",
+    "event_pipelines_run": ["capture"],
+}
+FLOW = {"name": "capture", "inputs": ["raw_logs"], "outputs": ["stream"]}
+# By name: the role, what is wrong, and the sentence.
+CASES: dict[str, tuple[str, dict[str, Any], str]] = {
+    "heap": (
+        "logstash",
+        {"logstash_heap": "2 GB"},
+        "logstash_heap is '2 GB'. Give a number of megabytes or gigabytes, such as 512m or 2g.",
+    ),
+    "repeated pipeline": (
+        "logstash",
+        {"logstash_pipelines": [PIPELINE, PIPELINE]},
+        "logstash_pipelines names hello more than once. Give each pipeline an id of its own.",
+    ),
+    "empty pipeline": (
+        "logstash",
+        {"logstash_pipelines": [{"id": "hello", "files": [{"name": "hello.conf", "content": "\n"}]}]},
+        "Pipeline 'hello' of logstash_pipelines has no configuration. Logstash takes nothing for a good pipeline "
+        "and never starts it: give it files, or take it out of the list.",
+    ),
+    "secret without a value": (
+        "logstash",
+        {"logstash_keystore": {"SECRET": ""}},
+        "The keystore cannot hold 'SECRET' of logstash_keystore. Its key must consist of letters, digits, underscores "
+        "and dots, its value must be a text of printable ASCII characters without blanks.",
+    ),
+    "unknown flow": (
+        "event_pipelines",
+        {"event_pipelines_run": ["captur"]},
+        "event_pipelines_run names 'captur', which is no flow. "
+        "Name some of capture, archiver, indexer, undeliverable, or add it to event_pipelines_flows.",
+    ),
+    "unknown input": (
+        "event_pipelines",
+        {"event_pipelines_flows": [{**FLOW, "inputs": ["raw_log"]}]},
+        "Flow 'capture' of event_pipelines_flows reads from 'raw_log', which is no input. "
+        "Name one of raw_logs, events, dead_letters, or add it to event_pipelines_inputs.",
+    ),
+    "unknown output": (
+        "event_pipelines",
+        {"event_pipelines_flows": [{**FLOW, "outputs": ["streams"]}]},
+        "Flow 'capture' of event_pipelines_flows writes to 'streams', which is no output. "
+        "Name one of stream, malformed, archive, index, undeliverable, or add it to event_pipelines_outputs.",
+    ),
+    "unknown type": (
+        "event_pipelines",
+        {
+            "event_pipelines_inputs": [{"name": "raw_logs", "type": "s4"}],
+            "event_pipelines_flows": [FLOW],
+            "event_pipelines_templates": "/nowhere",
+        },
+        "Input 'raw_logs' of event_pipelines_inputs asks for the file inputs/s4.conf.j2, which /nowhere does not have. "
+        "Add it, or correct the name.",
+    ),
+    "pixel path": (
+        "event_pipelines",
+        {"event_pipelines_pixel_path": "^/pixel("},
+        "event_pipelines_pixel_path is '^/pixel(', which is no regular expression without quotation marks. "
+        r"Give one that matches the pixel's path, such as ^/pixel\.gif$.",
+    ),
+    "source ip": (
+        "event_pipelines",
+        {"event_pipelines_source_ip": "masked"},
+        "value of event_pipelines_source_ip must be one of: truncated, absent, whole, got: masked",
+    ),
+    "missing secret": (
+        "event_pipelines",
+        {"event_pipelines_secrets": {"VISITOR_SECRET": ""}},
+        "The flows capture on localhost need the secret VISITOR_SECRET, and event_pipelines_secrets does not have it. "
+        "playbooks/secrets.yml creates and reads the landscape's secrets.",
+    ),
+    "no node": (
+        "event_pipelines",
+        {"event_pipelines_run": ["indexer"]},
+        "The flows indexer write to Elasticsearch. Give the URLs of its nodes in event_pipelines_elasticsearch_hosts "
+        "(now []) and the certificate of its authority in event_pipelines_elasticsearch_ca_certificate (0 characters).",
+    ),
+}
+
+
+def play(name: str, folder: Path) -> dict[str, Any]:
+    role, wrong, _ = CASES[name]
+    return {
+        "name": name,
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars": {
+            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+            "logstash_pipelines": [PIPELINE],
+            **LANDSCAPE,
+            **wrong,
+        },
+        "tasks": [
+            {
+                "block": [{"ansible.builtin.include_role": {"name": f"simple_analytics.pipeline.{role}"}}],
+                "rescue": [
+                    {
+                        "ansible.builtin.copy": {
+                            "content": "{{ ansible_failed_result | to_json }}",
+                            "dest": str(folder / name),
+                            "mode": "0600",
+                        },
+                        "check_mode": False,
+                    }
+                ],
+            }
+        ],
+    }
+
+
+def messages(result: object) -> list[str]:
+    """Every message in a task's result, those of a loop's items included."""
+    if isinstance(result, dict):
+        return [message for key, value in result.items() for message in ([value] if key == "msg" else messages(value))]
+    return [message for value in result for message in messages(value)] if isinstance(result, list) else []
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """What the roles said of each case; check mode, so that a case which passes by mistake changes nothing either."""
+    folder = tmp_path_factory.mktemp("preflight")
+    (folder / "play.json").write_text(json.dumps([play(name, folder) for name in CASES]))
+    environment = {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"),
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+    }
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "ansible",
+            "playbook",
+            "--check",
+            "-i",
+            "localhost,",
+            "-c",
+            "local",
+            folder / "play.json",
+        ],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        check=True,
+    )
+    return {
+        name: [" ".join(message.split()) for message in messages(json.loads((folder / name).read_text()))]
+        for name in CASES
+    }
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_role_says_what_is_wrong(said: dict[str, list[str]], name: str) -> None:
+    assert any(CASES[name][2] in message for message in said[name])

@@ -54,7 +54,8 @@ public final class KinesisRecords implements ShardRecordProcessor {
             .shardSyncIntervalMillis(3_000); // also how long a new lease table's first leases wait
         var polling = new PollingConfig(stream, kinesis);
         polling.idleTimeBetweenReadsInMillis(Long.getLong("idle_time_between_reads_in_millis", 1_000));
-        var scheduler = new Scheduler(configs.checkpointConfig(), configs.coordinatorConfig(), leases,
+        var coordinator = configs.coordinatorConfig().shardConsumerDispatchPollIntervalMillis(100);
+        var scheduler = new Scheduler(configs.checkpointConfig(), coordinator, leases,
             configs.lifecycleConfig(), configs.metricsConfig().metricsFactory(new NullMetricsFactory()),
             configs.processorConfig(), configs.retrievalConfig().retrievalSpecificConfig(polling));
         new Thread(() -> {

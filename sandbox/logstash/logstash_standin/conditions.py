@@ -29,9 +29,5 @@ def _value(operand: Any, event: Event) -> Any:
 
 
 def _equal(left: Any, right: Any) -> bool:
-    """Equality by type, in which 1.0 equals 1 but 1 does not equal 1.0, and null is not missing."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, int) and isinstance(right, float):
-        return False
-    return bool(left == right)
+    """1 does not equal 1.0, and null is not missing."""
+    return type(left) is type(right) and bool(left == right)

@@ -163,10 +163,14 @@ class Event:
         parent = self.get("".join(f"[{key}]" for key in path[:-1])) if len(path) > 1 else self.data
         return parent.pop(path[-1])
 
+    @property
+    def tags(self) -> list[str]:
+        tags = self.data.get("tags") or []
+        return [tags] if isinstance(tags, str) else tags
+
     def tag(self, tag: str) -> None:
-        tags = self.data.setdefault("tags", [])
-        if tag not in tags:
-            tags.append(tag)
+        if tag not in self.tags:
+            self.data["tags"] = [*self.tags, tag]
 
     def clone(self) -> Event:
         return copy.deepcopy(self)

@@ -19,7 +19,7 @@ from .dead_letters import DeadLetterQueue
 from .event import Event
 from .log import inspect
 from .plugins import Factory
-from .plugins.base import ExecutionContext, Filter, Input, Output, Plugin
+from .plugins.base import AbortedBatch, ExecutionContext, Filter, Input, Output, Plugin
 from .ruby import Ruby
 from .settings import Settings, size, substituter
 
@@ -100,7 +100,7 @@ class Pipeline:
             limit, policy = self.values["dead_letter_queue.max_bytes"], self.values["dead_letter_queue.storage_policy"]
             self.dead_letters = DeadLetterQueue(directory, size(limit), policy)
         data = Path(self.values["path.data"])
-        factory = Factory(ExecutionContext(self.id, data, self.values, self.dead_letters, self._ruby), substitute)
+        factory = Factory(ExecutionContext(self.id, data, self.values, self.dead_letters, self._ruby, self._stop), substitute)
         number = itertools.count(1)
 
         def made(nodes: Any) -> Nodes:
@@ -148,6 +148,7 @@ class Pipeline:
 
     def stop(self) -> None:
         self._stop.set()
+        self._ruby.stop()
 
     def discard(self) -> None:
         """End what building began, of a pipeline that is not to start."""
@@ -170,7 +171,7 @@ class Pipeline:
     def _stop_after(self, inputs: list[threading.Thread]) -> None:
         for thread in inputs:
             thread.join()
-        self._stop.set()
+        self.stop()
 
     def _work(self, ended: Callable[[], None]) -> None:
         drains = self.values["queue.drain"] or self.values["queue.type"] == "memory"
@@ -179,6 +180,8 @@ class Pipeline:
                 self._take_batch()
                 if self._stop.is_set() and not (drains and self._queue.events_count):
                     break
+        except AbortedBatch:
+            self._log.warning("A batch could not be delivered and stays in the queue {pipeline_id: %s}", inspect(self.id))
         except Exception:
             self._log.exception("Pipeline worker error, the pipeline will be stopped {pipeline_id: %s}", inspect(self.id))
             self._stop.set()

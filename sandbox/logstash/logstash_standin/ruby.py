@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import subprocess
 import threading
 from pathlib import Path
@@ -50,7 +51,12 @@ class Ruby:
     def _start(self) -> subprocess.Popen[str]:
         load_path = [argument for path in [HOME, *self._plugins] for argument in ("-I", str(path))]
         command = ["ruby", "-E", "UTF-8:UTF-8", *load_path, str(HOME / "bridge.rb")]
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", process_group=0)
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
+
+    def stop(self) -> None:
+        """Tell outputs that still try to deliver that the pipeline stops."""
+        if self._process:
+            self._process.send_signal(signal.SIGTERM)
 
     def close(self) -> None:
         if self._process:

@@ -155,12 +155,16 @@ class Settings:
             return [self.values]
         path = self.directory / "pipelines.yml"
         try:
-            listed = yaml.safe_load(path.read_text()) or []
+            listed = yaml.safe_load(path.read_text())
         except FileNotFoundError:
             raise SettingsError(
                 f"Failed to read pipelines yaml file. Location: {path}, Exception:"
                 f" #<Errno::ENOENT: No such file or directory - {path}>"
             ) from None
+        if not listed:
+            raise ConfigurationError(f"Pipelines YAML file is empty. Location: {path}")
+        if not isinstance(listed, list):
+            raise ConfigurationError(f"Pipelines YAML file must contain an array of pipeline configs. Location: {path}")
         ids = [entry.get("pipeline.id") for entry in listed]
         if len(set(ids)) < len(ids):
             raise ConfigurationError("Pipelines YAML file contains duplicate pipeline ids: #{duplicate_ids}. Location: #{path}")

@@ -54,7 +54,9 @@ class Factory:
             given = {name: self._substituted(value) for name, value in plugin.settings.items()}
             settings = self._checked(found, options, {"id": identifier} | given)
             return found(self.context, settings)
-        except ValueError as error:
+        except PluginError:
+            raise
+        except config.ConfigurationError as error:
             raise PluginError(str(error)) from error
         except RubyError as error:
             raise PluginError(f"({error.ruby_class.rpartition('::')[2]}) {error}") from error

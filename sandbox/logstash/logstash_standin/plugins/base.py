@@ -37,6 +37,10 @@ class DeadLetters(Protocol):
     def write(self, event: Event, plugin_type: str, plugin_id: str, reason: str) -> None: ...
 
 
+class AbortedBatch(Exception):  # noqa: N818  # Logstash's own name, and no error
+    """Raised by an output that cannot deliver while the pipeline stops: the batch stays in the queue."""
+
+
 @dataclass(frozen=True)
 class ExecutionContext:
     """What a plugin may know of the pipeline that it runs in."""
@@ -49,6 +53,7 @@ class ExecutionContext:
     dead_letters: DeadLetters | None
     """None unless `dead_letter_queue.enable` is true."""
     ruby: Ruby = field(default_factory=lambda: Ruby([]))
+    stopping: threading.Event = field(default_factory=threading.Event)
 
     @property
     def ecs(self) -> bool:
@@ -127,10 +132,10 @@ class Filter(Plugin):
         for template in self.settings["remove_field"]:
             event.remove(event.sprintf(template))
         if self.settings["add_tag"]:
-            event.set("tags", [*(event.get("tags") or []), *map(event.sprintf, self.settings["add_tag"])])
-        if self.settings["remove_tag"] and event.get("tags"):
+            event.set("tags", [*event.tags, *map(event.sprintf, self.settings["add_tag"])])
+        if self.settings["remove_tag"] and event.tags:
             removed = [event.sprintf(tag) for tag in self.settings["remove_tag"]]
-            event.set("tags", [tag for tag in event.get("tags") if tag not in removed])
+            event.set("tags", [tag for tag in event.tags if tag not in removed])
 
 
 class Output(Plugin):

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ..event import Event
-from ..ruby import Ruby
-from .base import ExecutionContext, Option, Output
+from ..ruby import Ruby, RubyError
+from .base import AbortedBatch, ExecutionContext, Option, Output
 
 
 class RubyOutput(Output):
@@ -22,7 +22,10 @@ class RubyOutput(Output):
         self.context.ruby.call("register", self.id)
 
     def receive(self, events: list[Event]) -> None:
-        self.context.ruby.call("receive", self.id, [json.loads(event.dump()) for event in events])
+        try:
+            self.context.ruby.call("receive", self.id, [json.loads(event.dump()) for event in events])
+        except RubyError as error:
+            raise AbortedBatch if error.ruby_class.endswith("::AbortedBatchException") else error from None
 
     def close(self) -> None:
         self.context.ruby.call("close", self.id)

@@ -23,9 +23,17 @@ class Logger
 
   { debug: "DEBUG", info: "INFO", warn: "WARNING", error: "ERROR", fatal: "CRITICAL" }.each do |method, level|
     define_method(method) do |message, details = nil|
-      answer("log", level, @name, details ? "#{message} #{details.inspect}" : message.to_s)
+      answer("log", level, @name, details ? "#{message} #{describe(details)}" : message.to_s)
     end
     define_method("#{method}?") { method != :debug }
+  end
+
+  private
+
+  # As a Ruby of Logstash's age prints a hash.
+  def describe(details)
+    pairs = details.map { |key, value| "#{key.is_a?(Symbol) ? "#{key}:" : "#{key.inspect} =>"} #{value.inspect}" }
+    "{#{pairs.join(', ')}}"
   end
 end
 
@@ -40,7 +48,7 @@ module Wire
     when Array then value.map { |item| pack(item) }
     when LogStash::Timestamp then { TIMESTAMP => value.to_s }
     when BigDecimal then { DECIMAL => value.to_s("F") }
-    when String then utf8(value)
+    when String, Symbol then utf8(value.to_s)
     else value
     end
   end
@@ -67,10 +75,17 @@ module Wire
   def self.load(data) = LogStash::Event.new(unpack(data))
 end
 
+module LogStash
+  module Filters
+    module Ruby
+      class ScriptError < StandardError; end
+    end
+  end
+end
+
 # A script of the ruby filter, or its inline code, in an object of its own.
 class Script
-  class Error < StandardError; end
-
+  Error = LogStash::Filters::Ruby::ScriptError
   LOG = Logger.new("logstash.filters.ruby.script")
 
   def self.load(path)
@@ -80,7 +95,7 @@ class Script
       script.singleton_methods.include?(:filter)
 
     script
-  rescue ScriptError, StandardError => e
+  rescue ::ScriptError, StandardError => e
     raise Error, "Error during load of '#{path}': #{e.inspect}"
   end
 

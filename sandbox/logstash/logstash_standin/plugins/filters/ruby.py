@@ -15,7 +15,7 @@ class RubyFilter(Filter):
         "path": Option("path"),
         "script_params": Option("hash", default={}),
         "init": Option(default=""),
-        "code": Option(),
+        "code": Option(default=""),
         "tag_on_exception": Option(default="_rubyexception"),
     }
 
@@ -25,7 +25,9 @@ class RubyFilter(Filter):
             context.ruby.call("load_script", self.id, settings["path"])
 
     def register(self) -> None:
-        if self.settings["code"]:
+        if not self.settings["path"]:
+            if not self.settings["code"]:
+                self.log.critical('You must either use an inline script with the "code" option or a script file using "path".')
             self.context.ruby.call("load_code", self.id, self.settings["init"], self.settings["code"])
         self.context.ruby.call("start_script", self.id, self.settings["script_params"])
 

@@ -6,6 +6,21 @@ require "time"
 require "bigdecimal"
 require "logstash/namespace"
 
+# Errors by the names that scripts know.
+module Java
+  module OrgLogstash
+    MissingConverterException = Class.new(StandardError)
+
+    module Accessors
+      InvalidFieldSetException = Class.new(StandardError)
+    end
+
+    module Event
+      InvalidTagsTypeException = Class.new(StandardError)
+    end
+  end
+end
+
 module LogStash
   # A point in time in UTC, to the nanosecond.
   class Timestamp
@@ -48,15 +63,14 @@ module LogStash
       @cancelled = false
     end
 
-    # Hash keys become texts, symbols and times become what Logstash makes of them; what it cannot hold is refused.
+    # Hash keys become texts and times become timestamps; what an event cannot hold is refused.
     def self.convert(value)
       case value
       when Hash then value.to_h { |key, item| [key.to_s, convert(item)] }
       when Array then value.map { |item| convert(item) }
-      when Symbol then value.to_s
       when Time then Timestamp.new(value)
-      when nil, true, false, String, Integer, Float, BigDecimal, Timestamp then value
-      else raise ArgumentError, "Missing Converter handling for full class name=#{value.class}"
+      when nil, true, false, String, Symbol, Integer, Float, BigDecimal, Timestamp then value
+      else raise Java::OrgLogstash::MissingConverterException, "Missing Converter handling for full class name=#{value.class}"
       end
     end
 
@@ -89,11 +103,10 @@ module LogStash
     def set(reference, value)
       root, (*above, last) = locate(reference)
       raise ArgumentError, "the stand-in does not replace @metadata as a whole" unless last
-      raise TypeError, "wrong argument type #{value.class} (expected LogStash::Timestamp)" if
-        reference == TIMESTAMP && !value.is_a?(Timestamp)
-
+      check(reference, value)
       parent = above.reduce(root) { |hash, key| child(hash, key, reference) }
-      raise ArgumentError, "the stand-in sets no element of a list: #{reference}" unless parent.is_a?(Hash)
+      raise Java::OrgLogstash::Accessors::InvalidFieldSetException, "Could not set '#{reference}' in #{parent.inspect}" unless
+        parent.is_a?(Hash)
 
       parent[last] = Event.convert(value)
     end
@@ -128,13 +141,24 @@ module LogStash
 
     private
 
+    def check(reference, value)
+      case reference
+      when TIMESTAMP
+        raise TypeError, "wrong argument type #{value.class} (expected LogStash::Timestamp)" unless value.is_a?(Timestamp)
+      when "tags"
+        raise Java::OrgLogstash::Event::InvalidTagsTypeException, "tags are texts, not #{value.inspect}" unless
+          value.is_a?(String) || (value.is_a?(Array) && value.all?(String))
+      end
+    end
+
     def locate(reference)
       path = Event.path(reference)
       path.first == METADATA ? [@metadata, path.drop(1)] : [@data, path]
     end
 
     def child(hash, key, reference)
-      raise ArgumentError, "Could not set field on #{hash.inspect} to set path '#{reference}'" unless hash.is_a?(Hash)
+      raise Java::OrgLogstash::Accessors::InvalidFieldSetException, "Could not set '#{reference}' in #{hash.inspect}" unless
+        hash.is_a?(Hash)
 
       hash.key?(key) ? hash[key] : hash[key] = {}
     end

@@ -3,8 +3,21 @@
 
 require "logstash/event"
 
+module Java
+  module OrgLogstashExecution
+    class AbortedBatchException < StandardError; end
+  end
+end
+
 module LogStash
   class ConfigurationError < StandardError; end
+
+  # The pipeline's stop, which the parent process tells by a signal.
+  module Stop
+    %w[TERM INT].each { |signal| trap(signal) { @requested = true } }
+
+    def self.requested? = @requested
+  end
 
   module Outputs
     # What an output inherits: declared settings become instance variables, events come by `multi_receive`.
@@ -25,6 +38,8 @@ module LogStash
         @logger = logger
         values.each { |name, value| instance_variable_set("@#{name}", value) }
       end
+
+      def pipeline_shutdown_requested? = LogStash::Stop.requested?
 
       def register = nil
       def close = nil

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, TypeVar
 
 import pytest
 from botocore.exceptions import ClientError
@@ -25,6 +25,8 @@ from logstash_standin.plugins import Factory
 from logstash_standin.plugins.base import ExecutionContext, Plugin
 from logstash_standin.plugins.inputs import s3 as s3_input
 from logstash_standin.plugins.outputs import s3 as s3_output
+
+Told = TypeVar("Told")
 
 MISSING = {"Error": {"Code": "NoSuchBucket", "Message": "The specified bucket does not exist"}}
 NO_KEY = {"Error": {"Code": "NoSuchKey", "Message": "The specified key does not exist."}}
@@ -41,12 +43,12 @@ class FakeS3:
         if self.failures:
             raise self.failures.pop(0)
         if name not in self.buckets:
-            raise ClientError(MISSING, "any")  # type: ignore[arg-type]
+            raise ClientError(MISSING, "any")
         return self.buckets[name]
 
     def _object(self, bucket: str, key: str) -> dict[str, Any]:
         if key not in self._bucket(bucket):
-            raise ClientError(NO_KEY, "any")  # type: ignore[arg-type]
+            raise ClientError(NO_KEY, "any")
         return self.buckets[bucket][key]
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes, **properties: str) -> None:  # noqa: N803
@@ -91,9 +93,10 @@ class Stub(ThreadingHTTPServer):
         self.headers: dict[str, str] = {}
         self.bulks: list[list[Any]] = []
 
-    def next(self, name: str, default: Any) -> Any:
+    def next(self, name: str, default: Told) -> Told:
         """What is told under the name: one answer after another."""
-        return self.told[name].pop(0) if self.told.get(name) else default
+        told: list[Told] = self.told.get(name, [])
+        return told.pop(0) if told else default
 
     def item(self, action: dict[str, Any]) -> dict[str, Any]:
         statuses = self.told.get("items_by_id", {}).get(action["_id"], [201])
@@ -107,11 +110,12 @@ class Stub(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     server: Stub
     protocol_version = "HTTP/1.1"
+    wbufsize = 65536
 
-    def do_HEAD(self) -> None:  # noqa: N802
+    def do_HEAD(self) -> None:
         self._answer(self.server.next("root_http", 200), b"")
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         answers = {
             "/": {"version": {"number": "9.1.0"}},
             "/_license": {"license": {"type": "basic", "status": "active"}}
@@ -121,7 +125,7 @@ class Handler(BaseHTTPRequestHandler):
         status = self.server.next("root_http", 200) if self.path == "/" else 200
         self._answer(status, json.dumps(answers[self.path]).encode())
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         body = gzip.decompress(self.rfile.read(int(self.headers["content-length"])))
         lines = [json.loads(line, parse_float=str) for line in body.decode().splitlines()]
         self.server.bulks.append(lines)
@@ -129,8 +133,8 @@ class Handler(BaseHTTPRequestHandler):
         self.server.headers = {name: self.headers[name] for name in names if name in self.headers}
         items = [self.server.item(line["index"]) for line in lines[::2]]
         answer = {"errors": any("error" in item["index"] for item in items), "items": items}
-        raw = self.server.next("bulk_raw", None)
-        self._answer(self.server.next("bulk_http", 200), raw.encode() if raw else json.dumps(answer).encode())
+        raw = self.server.next("bulk_raw", None) or json.dumps(answer)
+        self._answer(self.server.next("bulk_http", 200), raw.encode())
 
     def _answer(self, status: int, body: bytes) -> None:
         self.server.calls.append(f"{self.command} {self.path.split('?')[0]}")
@@ -139,7 +143,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_: Any) -> None:
+    def log_message(self, *_: object) -> None:
         pass
 
 
@@ -161,9 +165,8 @@ class Stop(threading.Event):
 class Workshop:
     """Makes plugins from a configuration's text, as a pipeline would."""
 
-    settings: ClassVar = {"pipeline.ecs_compatibility": "v8", "path.plugins": [], "queue.type": "memory"}
-
     def __init__(self, directory: Path) -> None:
+        self.settings = {"pipeline.ecs_compatibility": "v8", "path.plugins": [], "queue.type": "memory"}
         self.directory = directory
         self.stop = Stop()
         self.dead_letters: DeadLetterQueue | None = None

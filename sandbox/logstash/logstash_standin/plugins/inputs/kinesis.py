@@ -8,7 +8,6 @@ never checkpoints what is not in the queue.
 from __future__ import annotations
 
 import base64
-import io
 import json
 import socket
 import subprocess
@@ -70,16 +69,17 @@ class Kinesis(Input):
                 self.log.warning("The Kinesis client ended with exit code %s and is started again", code)
 
     def _read(self, push: Callable[[list[Event]], None], stop: threading.Event) -> int:
-        with subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as client:
-            assert client.stdin
-            assert isinstance(client.stdout, io.RawIOBase)
-            threading.Thread(target=_end_with, args=(stop, client)).start()
-            try:
-                for line in io.BufferedReader(client.stdout):
+        try:
+            with subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+                assert client.stdin
+                assert client.stdout
+                threading.Thread(target=_end_with, args=(stop, client)).start()
+                for line in client.stdout:
                     push([event for record in json.loads(line) for event in self._events(record)])
-                    client.stdin.write(b"\n")
-            except (BrokenPipeError, json.JSONDecodeError):
-                pass  # it ended before the batch was whole or known to be safe; the next one delivers it again
+                    client.stdin.write("\n")
+                    client.stdin.flush()
+        except (BrokenPipeError, json.JSONDecodeError):
+            pass  # it ended before the batch was whole or known to be safe; the next one delivers it again
         return client.returncode
 
     def _events(self, record: dict[str, Any]) -> list[Event]:
@@ -89,7 +89,7 @@ class Kinesis(Input):
         return events
 
 
-def _end_with(stop: threading.Event, client: subprocess.Popen[bytes]) -> None:
+def _end_with(stop: threading.Event, client: subprocess.Popen[str]) -> None:
     while client.poll() is None and not stop.wait(0.5):
         pass
     client.terminate()

@@ -26,7 +26,7 @@ HEADERS = {"#Version: ": "version", "#Fields: ": "fields"}
 BATCH = 500
 
 
-class S3(Input):
+class S3Input(Input):
     options: ClassVar[dict[str, Option]] = {
         **OPTIONS,
         "bucket": Option(required=True),
@@ -185,4 +185,4 @@ def _header(event: Event) -> dict[str, str]:
     return {}
 
 
-PLUGIN = S3
+PLUGIN = S3Input

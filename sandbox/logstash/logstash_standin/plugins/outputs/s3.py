@@ -58,8 +58,8 @@ class TemporaryFile:
         self.raw.close()
 
 
-class S3(Output):
-    codec = "line"
+class S3Output(Output):
+    default_codec = "line"
     options: ClassVar[dict[str, Option]] = {
         **OPTIONS,
         "bucket": Option(required=True),
@@ -191,4 +191,4 @@ class S3(Output):
             ) from error
 
 
-PLUGIN = S3
+PLUGIN = S3Output

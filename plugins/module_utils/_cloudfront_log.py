@@ -69,7 +69,7 @@ def read_lines(file: t.IO[bytes]) -> t.Iterator[str]:
 
 def _compressed_lines(file: t.IO[bytes]) -> t.Iterator[str]:
     # Java's BufferedReader ends a line where Python's universal newlines do.
-    stream = gzip.GzipFile(fileobj=file)
+    stream = gzip.GzipFile(fileobj=file, mode="rb")
     with io.TextIOWrapper(t.cast("t.IO[bytes]", stream), "utf-8", "java_replacement", newline=None) as lines:
         try:
             for line in lines:
@@ -112,7 +112,7 @@ def classify(lines: t.Iterable[str], key: str, delivered: str, pixel_path: re.Pa
     fields: list[str] = []
     for number, line in enumerate(lines, 1):
         if line.startswith("#Fields: "):  # with a tabulator instead the input knows no field list, nor do we
-            fields = line.removeprefix("#Fields: ").split()
+            fields = re.split(r"\s+", line.removeprefix("#Fields: ").strip(RUBY_SPACE), flags=re.ASCII)
         if line.startswith("#") or not line.strip(RUBY_SPACE):
             continue
         columns = line.split("\t")

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import typing as t
+from unittest.mock import Mock
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client, ElasticsearchError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger import LedgerError
+from ansible_collections.simple_analytics.pipeline.plugins.modules import event_ledger
+
+MINIMAL = {
+    "logs_bucket": "logs",
+    "logs_prefix": "cloudfront/",
+    "events_bucket": "events",
+    "index": "simple-analytics-events",
+    "url": ["https://10.0.0.31:9200"],
+    "username": "reader",
+    "password": "secret",
+    "region": "us-east-1",
+}
+
+
+def module(**params: object) -> Mock:
+    """Only what `run` may use of the module."""
+    fake = Mock(spec_set=["params", "check_mode", "warn", "deprecate"])
+    defaults = {"from": None, "to": None, "wait": False, "wait_timeout": 300, "wait_sleep": 5}
+    fake.params = {**defaults, **params}
+    return fake
+
+
+class Clock:
+    """Time that passes only by sleeping."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(event_ledger, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def readings(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether the ledger closes at one reading after another; open when there are no more."""
+    closes: list[bool] = []
+
+    def read(*_: object) -> dict[str, t.Any]:
+        return {"closed": closes.pop(0) if closes else False}
+
+    monkeypatch.setattr(event_ledger, "read", read)
+    return closes
+
+
+@pytest.mark.usefixtures("clock")
+class TestRun:
+    def test_it_reads_once_when_it_need_not_wait(self, readings: list[bool]) -> None:
+        readings += [False, True]
+        assert event_ledger.run(module(), Mock(), Mock(spec=Client)) == {"closed": False}
+        assert readings == [True]
+
+    def test_it_reads_until_the_ledger_closes(self, readings: list[bool]) -> None:
+        readings += [False, False, True, False]
+        assert event_ledger.run(module(wait=True), Mock(), Mock(spec=Client)) == {"closed": True}
+        assert readings == [False]
+
+    def test_it_gives_up_in_time(self, readings: list[bool], clock: Clock) -> None:
+        result = event_ledger.run(module(wait=True, wait_timeout=12), Mock(), Mock(spec=Client))
+        assert (result, clock.now) == ({"closed": False}, 10)
+
+    def test_a_span_that_is_no_time_is_an_error(self, readings: list[bool]) -> None:
+        with pytest.raises(LedgerError, match="'yesterday'"):
+            event_ledger.run(module(**{"from": "yesterday"}), Mock(), Mock(spec=Client))
+        assert readings == []
+
+
+def main(capsys: pytest.CaptureFixture[str], without: str = "", **params: object) -> dict[str, t.Any]:
+    given = {name: value for name, value in {**MINIMAL, **params}.items() if name != without}
+    with patch_module_args(given), pytest.raises(SystemExit):
+        event_ledger.main()
+    result: dict[str, t.Any] = json.loads(capsys.readouterr().out)
+    return result
+
+
+class TestMain:
+    def test_it_never_changes_anything(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(event_ledger, "run", lambda *_: {"closed": True})
+        result = main(capsys, _ansible_check_mode=True)
+        assert (result["changed"], result["closed"]) == (False, True)
+
+    def test_defaults(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        monkeypatch.setattr(event_ledger, "run", lambda module, *_: {"params": module.params})
+        params = main(capsys)["params"]
+        assert (params["open_hours"], params["retention_days"], params["pixel_path"]) == (24, 90, r"^/pixel\.gif$")
+
+    @pytest.mark.parametrize("missing", ["logs_bucket", "logs_prefix", "events_bucket", "index", "url", "password"])
+    def test_what_it_needs(self, missing: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert f"missing required arguments: {missing}" in main(capsys, without=missing)["msg"]
+
+    @pytest.mark.parametrize(
+        "error", [LedgerError("Failed to list s3://logs/: no"), ElasticsearchError("POST", "/x/_pit", "no", 403)]
+    )
+    def test_an_error_becomes_a_message(
+        self, error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(event_ledger, "run", Mock(side_effect=error))
+        result = main(capsys)
+        assert (result["failed"], result["msg"]) == (True, str(error))

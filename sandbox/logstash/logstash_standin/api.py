@@ -8,19 +8,19 @@ import logging
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 from . import VERSION
+from .event import Value
 from .pipeline import Pipeline
 
 log = logging.getLogger("logstash.agent")
 
 
 class Api:
-    def __init__(self, values: dict[str, Any], pipelines: list[Pipeline]) -> None:
+    def __init__(self, values: dict[str, Value], pipelines: list[Pipeline]) -> None:
         self._values = values
         self._pipelines = pipelines
-        self._answers: dict[str, Callable[[], dict[str, Any]]] = {
+        self._answers: dict[str, Callable[[], dict[str, Value]]] = {
             "": dict,
             "/_health_report": self._health,
             "/_node/pipelines": self._settings,
@@ -32,7 +32,7 @@ class Api:
         answer = self._answer
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802  # the name that http.server calls
+            def do_GET(self) -> None:  # the name that http.server calls
                 status, document = answer(self.path.partition("?")[0].rstrip("/"))
                 body = json.dumps(document).encode()
                 self.send_response(status)
@@ -56,7 +56,7 @@ class Api:
             return
         raise OSError(f"No port is free of api.http.port: {self._values['api.http.port']}")
 
-    def _answer(self, path: str) -> tuple[int, dict[str, Any]]:
+    def _answer(self, path: str) -> tuple[int, dict[str, Value]]:
         if path not in self._answers:
             return 404, {"path": path, "status": 404, "error": {"message": "Not Found"}}
         node = {
@@ -69,7 +69,7 @@ class Api:
         }
         return 200, node | self._answers[path]()
 
-    def _health(self) -> dict[str, Any]:
+    def _health(self) -> dict[str, Value]:
         indicators = {
             pipeline.id: {
                 "status": "green" if pipeline.running else "red",
@@ -79,19 +79,19 @@ class Api:
         }
         return {"indicators": {"pipelines": {"indicators": indicators}}}
 
-    def _settings(self) -> dict[str, Any]:
+    def _settings(self) -> dict[str, Value]:
         return {"pipelines": {pipeline.id: _batches(pipeline.values) for pipeline in self._pipelines}}
 
-    def _stats(self) -> dict[str, Any]:
+    def _stats(self) -> dict[str, Value]:
         return {"pipelines": {pipeline.id: _statistics(pipeline) for pipeline in self._pipelines if pipeline.running}}
 
 
-def _batches(values: dict[str, Any]) -> dict[str, Any]:
+def _batches(values: dict[str, Value]) -> dict[str, Value]:
     return {name: values[f"pipeline.{name.replace('_', '.')}"] for name in ("workers", "batch_size", "batch_delay")}
 
 
-def _statistics(pipeline: Pipeline) -> dict[str, Any]:
-    statistics: dict[str, Any] = {
+def _statistics(pipeline: Pipeline) -> dict[str, Value]:
+    statistics: dict[str, Value] = {
         "events": pipeline.events,
         "queue": {"type": pipeline.values["queue.type"], "events_count": pipeline.queued},
     }

@@ -12,14 +12,14 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from . import VERSION, log
 from .api import Api
 from .config import ConfigurationError
 from .log import inspect
 from .pipeline import Pipeline
-from .settings import Settings, SettingsError
+from .settings import HOME, Settings, SettingsError
 
 runner = logging.getLogger("logstash.runner")
 agent = logging.getLogger("logstash.agent")
@@ -39,8 +39,10 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = _Parser(prog="logstash", allow_abbrev=False, description="The sandbox's stand-in for Logstash.")
     parser.add_argument("-f", "--path.config", help="file, folder or glob of the pipeline's configuration")
     parser.add_argument("-e", "--config.string", help="the pipeline's configuration itself")
-    parser.add_argument("-t", "--config.test_and_exit", dest="test", action="store_true", help="check the configuration and exit")
-    parser.add_argument("--path.settings", dest="settings", type=Path, default=Path("/etc/logstash"))
+    parser.add_argument(
+        "-t", "--config.test_and_exit", dest="test", action="store_true", help="check the configuration and exit"
+    )
+    parser.add_argument("--path.settings", dest="settings", type=Path, default=HOME / "config")
     parser.add_argument("--path.data")
     parser.add_argument("--path.logs")
     parser.add_argument("-V", "--version", action="version", version=f"logstash {VERSION} (stand-in)")
@@ -75,7 +77,9 @@ def _pipelines(settings: Settings) -> list[Pipeline]:
     try:
         return [Pipeline(settings, values) for values in settings.pipelines()]
     except ConfigurationError as error:
-        sources.error("Could not fetch all the sources {exception: %s, message: %s}", error.ruby_class, inspect(str(error)))
+        sources.error(
+            "Could not fetch all the sources {exception: %s, message: %s}", error.ruby_class, inspect(str(error))
+        )
         raise ConfigurationError("Could not load the configuration file") from error
 
 
@@ -101,14 +105,18 @@ def _built(pipeline: Pipeline) -> bool:
 def _run(settings: Settings) -> int:
     if not _lock(Path(settings.values["path.data"])):
         runner.critical(
-            "Logstash could not be started because there is already another instance using the configured data directory."
-            ' If you wish to run multiple instances, you must change the "path.data" setting.'
+            "Logstash could not be started because there is already another instance using the configured data"
+            ' directory. If you wish to run multiple instances, you must change the "path.data" setting.'
         )
         return 1
     try:
         pipelines = _pipelines(settings)
     except ConfigurationError as error:
-        agent.error("An exception happened when converging configuration {exception: %s, message: %s}", error.ruby_class, inspect(str(error)))
+        agent.error(
+            "An exception happened when converging configuration {exception: %s, message: %s}",
+            error.ruby_class,
+            inspect(str(error)),
+        )
         return 1
     ended = threading.Semaphore(0)
     if settings.values["api.enabled"]:
@@ -146,7 +154,10 @@ def _started(pipeline: Pipeline, ended: threading.Semaphore) -> bool:
             return False
     except ConfigurationError as error:
         agent.error(
-            "Failed to execute action {action: %s, exception: %s, message: %s}", action, inspect(error.ruby_class), inspect(str(error))
+            "Failed to execute action {action: %s, exception: %s, message: %s}",
+            action,
+            inspect(error.ruby_class),
+            inspect(str(error)),
         )
         pipeline.discard()
         return False

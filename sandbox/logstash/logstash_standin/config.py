@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Generic, TypeVar, cast
 
 from arpeggio import EndOfFile, NonTerminal, RegExMatch
 from arpeggio.cleanpeg import ParserPEG
+
+from .event import Value
 
 GRAMMAR = r"""
 config              = (cs plugin_section)* cs
@@ -60,6 +62,11 @@ selector_element    = "[" r'[^\]\[,]'+ "]"
 """
 
 
+Node = Any
+"""Of a syntax tree; its maker knows no types."""
+P = TypeVar("P")
+
+
 class ConfigurationError(Exception):
     """A configuration that is refused; `ruby_class` is what the log calls the error."""
 
@@ -70,7 +77,7 @@ class ConfigurationError(Exception):
 class Plugin:
     kind: str
     name: str
-    settings: dict[str, Any]
+    settings: dict[str, Value]
     source: str
     location: str
 
@@ -82,30 +89,49 @@ class Field:
 
 @dataclass(frozen=True)
 class Comparison:
-    left: Any
-    right: Any
+    left: Field | Value
+    right: Field | Value
     negated: bool
 
 
+Condition = Comparison | Field | None
+
+
 @dataclass
-class Branch:
+class Branch(Generic[P]):
     """The arms of an if, else if, else; the condition of `else` is None."""
 
-    arms: list[tuple[Any, list[Plugin | Branch]]]
+    arms: list[tuple[Condition, list[P | Branch[P]]]]
+
+
+Section = list[Plugin | Branch[Plugin]]
 
 
 @dataclass
 class Config:
-    input: list[Plugin | Branch] = field(default_factory=list)
-    filter: list[Plugin | Branch] = field(default_factory=list)
-    output: list[Plugin | Branch] = field(default_factory=list)
+    input: Section = field(default_factory=list)
+    filter: Section = field(default_factory=list)
+    output: Section = field(default_factory=list)
+
+    def plugins(self) -> Iterator[Plugin]:
+        return plugins_of(self.input + self.filter + self.output)
+
+
+def plugins_of(nodes: list[P | Branch[P]]) -> Iterator[P]:
+    """All plugins, those of branches included."""
+    for node in nodes:
+        if isinstance(node, Branch):
+            for _, body in node.arms:
+                yield from plugins_of(body)
+        else:
+            yield node
 
 
 class _Parser(ParserPEG):  # type: ignore[misc]  # arpeggio has no types
     def __init__(self) -> None:
         super().__init__(GRAMMAR, "config", skipws=False, memoization=True)
 
-    def _parse(self) -> Any:
+    def _parse(self) -> Node:
         """Parse as far as it goes; here the furthest failure is still known."""
         tree = super()._parse()
         if self.position < len(self.input):
@@ -119,7 +145,7 @@ class _Parser(ParserPEG):  # type: ignore[misc]  # arpeggio has no types
         return tree
 
 
-def _spelling(rule: Any) -> str:
+def _spelling(rule: Node) -> str:
     text: str = rule.to_match
     if isinstance(rule, RegExMatch):
         return "any character" if text == r"[\s\S]" else text
@@ -136,39 +162,39 @@ class _Reader:
     substitute: Callable[[str], str]
     line_and_column: Callable[[int], tuple[int, int]]
 
-    def source(self, node: Any) -> str:
+    def source(self, node: Node) -> str:
         return self.text[node.position : node.position_end]
 
-    def read(self, tree: Any) -> Config:
+    def read(self, tree: Node) -> Config:
         config = Config()
         for section in _parts(tree, "plugin_section"):
             kind = self.source(section[0])
             getattr(config, kind).extend(self.body(section, kind))
         return config
 
-    def body(self, node: Any, kind: str) -> list[Plugin | Branch]:
+    def body(self, node: Node, kind: str) -> Section:
         found = [part[0] for part in _parts(node, "branch_or_plugin")]
         return [self.branch(part, kind) if part.rule_name == "branch" else self.plugin(part, kind) for part in found]
 
-    def branch(self, node: Any, kind: str) -> Branch:
-        arms: list[tuple[Any, list[Plugin | Branch]]] = []
+    def branch(self, node: Node, kind: str) -> Branch[Plugin]:
+        arms: list[tuple[Condition, Section]] = []
         for arm in _parts(node, "if", "else_if", "else"):
             condition = next(_parts(arm, "condition"), None)
             arms.append((condition and self.condition(condition), self.body(arm, kind)))
         return Branch(arms)
 
-    def plugin(self, node: Any, kind: str) -> Plugin:
-        settings: dict[str, Any] = {}
+    def plugin(self, node: Node, kind: str) -> Plugin:
+        settings: dict[str, Value] = {}
         for attribute in _parts(node, "attribute"):
             name, value = self.name(attribute), self.value(next(_parts(attribute, "value")))
             settings[name] = _joined(name, settings[name], value) if name in settings else value
         line, column = self.line_and_column(node.position)
         return Plugin(kind, self.name(node), settings, self.source(node), f"[file]{self.file}:{line}:{column}")
 
-    def name(self, node: Any) -> str:
+    def name(self, node: Node) -> str:
         return self.source(node[0]).strip("\"'")
 
-    def value(self, node: Any) -> Any:
+    def value(self, node: Node) -> Value:
         node = node[0]
         match node.rule_name:
             case "plugin":
@@ -180,14 +206,14 @@ class _Reader:
             case _:
                 return self.literal(node)
 
-    def literal(self, node: Any) -> str | int | float:
+    def literal(self, node: Node) -> str | int | float:
         text = self.source(node)
         if node.rule_name == "number":
             return float(text) if "." in text else int(text)
         return text[1:-1] if node.rule_name == "string" else text
 
-    def hash(self, node: Any) -> dict[str, Any]:
-        entries: dict[str, Any] = {}
+    def hash(self, node: Node) -> dict[str, Value]:
+        entries: dict[str, Value] = {}
         for entry in (entry for group in _parts(node, "hashentries") for entry in _parts(group, "hashentry")):
             key = self.literal(entry[0])
             if not isinstance(key, str):
@@ -202,7 +228,7 @@ class _Reader:
             entries[key] = self.value(next(_parts(entry, "value")))
         return entries
 
-    def condition(self, node: Any) -> Comparison | Field:
+    def condition(self, node: Node) -> Comparison | Field:
         expression = node[0][0]
         if len(node) > 1 or expression.rule_name not in ("compare_expression", "rvalue"):
             raise self.unknown(node)
@@ -216,7 +242,7 @@ class _Reader:
         left, right = (self.operand(operand) for operand in _parts(expression, "rvalue"))
         return Comparison(left, right, negated=operator == "!=")
 
-    def operand(self, node: Any) -> Any:
+    def operand(self, node: Node) -> Field | Value:
         match node[0].rule_name:
             case "string":
                 return self.substitute(cast(str, self.literal(node[0])))
@@ -227,7 +253,7 @@ class _Reader:
             case _:
                 raise self.unknown(node)
 
-    def unknown(self, node: Any) -> ConfigurationError:
+    def unknown(self, node: Node) -> ConfigurationError:
         line, column = self.line_and_column(node.position)
         return ConfigurationError(
             f"The stand-in knows only `==`, `!=` and `[field]` as a condition, not `{self.source(node)}`"
@@ -235,11 +261,11 @@ class _Reader:
         )
 
 
-def _parts(node: Any, *names: str) -> Iterator[Any]:
+def _parts(node: Node, *names: str) -> Iterator[Node]:
     return (part for part in node if isinstance(part, NonTerminal) and part.rule_name in names)
 
 
-def _joined(name: str, first: Any, second: Any) -> Any:
+def _joined(name: str, first: Value, second: Value) -> Value:
     """A setting written twice: hashes and lists become one."""
     if isinstance(first, dict) and isinstance(second, dict):
         both = {key: _as_list(first[key]) + _as_list(second[key]) for key in first.keys() & second.keys()}
@@ -249,7 +275,7 @@ def _joined(name: str, first: Any, second: Any) -> Any:
     raise ConfigurationError(f"The setting {name} is written twice")
 
 
-def _as_list(value: Any) -> list[Any]:
+def _as_list(value: Value) -> list[Value]:
     return value if isinstance(value, list) else [value]
 
 

@@ -13,6 +13,9 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+Value = Any
+"""What a field holds: as loosely typed as JSON."""
+
 ISO_8601 = re.compile(
     r"(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
     r"(?:T(?:([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,9}))?)?|(24):00(?::00(?:\.0+)?)?)(Z|[+-]\d\d:?\d\d)?)?",
@@ -45,7 +48,7 @@ class Timestamp:
         zone = match[9] or "Z"
         fraction = (match[7] or "").ljust(9, "0")
         year, month, day, hour, minute, second = (int(match[group] or 0) for group in range(1, 7))
-        # Python's calendar begins with year 1 and repeats every 400 years; Logstash takes February 30 for the month's last.
+        # Python's calendar begins with year 1, and repeats after 400; Logstash takes February 30 for the month's last.
         day = min(day, calendar.monthrange(year or 400, month)[1])
         seconds = calendar.timegm((year or 400, month, day, 24 if match[8] else hour, minute, second))
         if not year:
@@ -94,7 +97,7 @@ def strftime_form(pattern: str) -> str:
 
 
 class Event:
-    def __init__(self, data: dict[str, Any] | None = None) -> None:
+    def __init__(self, data: dict[str, Value] | None = None) -> None:
         self.data = dict(data or {})
         self.cancelled = False
         self.data.setdefault("@version", "1")
@@ -113,22 +116,22 @@ class Event:
         elif given is not None and not isinstance(given, Timestamp):
             self._tag_failure("timestamp", given)
 
-    def _check_tags(self, tags: Any) -> None:
+    def _check_tags(self, tags: Value) -> None:
         tags = [tags] if isinstance(tags, str) else tags
         if isinstance(tags, list) and all(isinstance(tag, str) for tag in tags):
             self.data["tags"] = tags
         else:
             self._tag_failure("tags", [tags])
 
-    def _tag_failure(self, field: str, value: Any) -> None:
+    def _tag_failure(self, field: str, value: Value) -> None:
         self.tag(f"_{field}parsefailure")
         self.data["_tags" if field == "tags" else "_@timestamp"] = value
 
-    def _root(self, path: tuple[str, ...]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    def _root(self, path: tuple[str, ...]) -> tuple[dict[str, Value], tuple[str, ...]]:
         return (self.metadata, path[1:]) if path[0] == "@metadata" else (self.data, path)
 
-    def get(self, reference: str) -> Any:
-        value: Any
+    def get(self, reference: str) -> Value:
+        value: Value
         value, path = self._root(field_path(reference))
         for key in path:
             if isinstance(value, dict):
@@ -144,7 +147,7 @@ class Event:
         parent = self.get("".join(f"[{key}]" for key in path[:-1])) if len(path) > 1 else self.data
         return path == ("@metadata",) or (isinstance(parent, dict) and path[-1] in parent)
 
-    def set(self, reference: str, value: Any) -> None:
+    def set(self, reference: str, value: Value) -> None:
         parent, path = self._root(field_path(reference))
         if path == ("@timestamp",) and not isinstance(value, Timestamp):
             raise EventError("wrong argument type (expected LogStash::Timestamp)")
@@ -156,7 +159,7 @@ class Event:
                 raise EventError(f"Could not set field '{path[-1]}' on object '{parent}' to set path '{reference}'.")
         parent[path[-1]] = value
 
-    def remove(self, reference: str) -> Any:
+    def remove(self, reference: str) -> Value:
         path = field_path(reference)
         if not self.include(reference):
             return None
@@ -206,19 +209,15 @@ class Event:
         return event
 
 
-def _tagged(value: Any) -> dict[str, str]:
-    if isinstance(value, Timestamp):
-        return {"\0timestamp": str(value)}
-    return {"\0decimal": str(value)}
+def _tagged(value: Timestamp) -> dict[str, str]:
+    return {"\0timestamp": str(value)}
 
 
-def _untagged(value: dict[str, Any]) -> Any:
-    if "\0timestamp" in value:
-        return Timestamp.parse(value["\0timestamp"])
-    return Decimal(value["\0decimal"]) if "\0decimal" in value else value
+def _untagged(value: dict[str, Value]) -> Value:
+    return Timestamp.parse(value["\0timestamp"]) if "\0timestamp" in value else value
 
 
-def as_text(value: Any) -> str:
+def as_text(value: Value) -> str:
     """A value inside a text, as sprintf writes it."""
     if isinstance(value, str):
         return value
@@ -227,7 +226,7 @@ def as_text(value: Any) -> str:
     return to_json(value).strip('"') if isinstance(value, float | Timestamp) else to_json(value)
 
 
-def to_json(value: Any) -> str:
+def to_json(value: Value) -> str:
     """JSON as Logstash's writer spells it: numbers like Java, upper-case escapes, nothing beyond ASCII escaped."""
     match value:
         case None | bool():

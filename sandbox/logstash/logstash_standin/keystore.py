@@ -30,7 +30,8 @@ class Keystore:
     def read(self) -> dict[str, str]:
         if not self.path.exists():
             raise KeystoreError(
-                f"Can not find Logstash keystore at {self.path}. Please verify this file exists and is a valid Logstash keystore."
+                f"Can not find Logstash keystore at {self.path}. Please verify this file exists and is a valid Logstash"
+                " keystore."
             )
         secrets: dict[str, str] = json.loads(self.path.read_text())
         return secrets
@@ -47,7 +48,8 @@ def create(keystore: Keystore, names: list[str]) -> None:
     if not os.environ.get("LOGSTASH_KEYSTORE_PASS"):
         print(
             "WARNING: The keystore password is not set. Please set the environment variable `LOGSTASH_KEYSTORE_PASS`."
-            " Failure to do so will result in reduced security. Continue without password protection on the keystore? [y/N]",
+            " Failure to do so will result in reduced security. Continue without password protection on the keystore?"
+            " [y/N]",
             end=" ",
         )
         _confirmed()
@@ -68,9 +70,9 @@ def add(keystore: Keystore, names: list[str]) -> None:
     for name in names:
         if not NAME.fullmatch(name):
             raise KeystoreError(
-                f"Invalid secret key name `{name}` provided. Key names are limited to ASCII letters (`a`-`z`, `A`-`Z`), numbers"
-                " (`0`-`9`), underscores (`_`), and dots (`.`); they must be at least one character long and cannot begin with"
-                " a number"
+                f"Invalid secret key name `{name}` provided. Key names are limited to ASCII letters (`a`-`z`, `A`-`Z`),"
+                " numbers (`0`-`9`), underscores (`_`), and dots (`.`); they must be at least one character long and"
+                " cannot begin with a number"
             )
         print(f"Enter value for {name}: ", end="")
         secrets[name.lower()] = sys.stdin.readline().rstrip("\n")
@@ -97,7 +99,7 @@ COMMANDS = {"create": create, "add": add, "list": list_names, "remove": remove}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="logstash-keystore", allow_abbrev=False)
-    parser.add_argument("--path.settings", dest="settings", type=Path, default=Path("/etc/logstash"))
+    parser.add_argument("--path.settings", dest="settings", type=Path, default=Path("/usr/share/logstash/config"))
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--stdin", action="store_true", help="read the value from standard input")

@@ -7,11 +7,13 @@ import json
 import logging
 import sys
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
+
+from .event import Value
 
 
 class _Formatter(logging.Formatter):
-    LEVELS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
+    LEVELS: ClassVar[dict[str, str]] = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 
     def format(self, record: logging.LogRecord) -> str:
         level = self.LEVELS.get(record.levelname, record.levelname)
@@ -31,7 +33,7 @@ def start(level: str, directory: str | None) -> None:
     logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
-def inspect(value: Any) -> str:
+def inspect(value: Value) -> str:
     """A value as Ruby prints it, which is how Logstash's messages quote."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).replace("#{", "\\#{")

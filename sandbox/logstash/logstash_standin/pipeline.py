@@ -6,80 +6,28 @@ from __future__ import annotations
 import glob
 import itertools
 import logging
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from . import config
 from .conditions import holds
-from .config import Branch, ConfigurationError
+from .config import Branch, ConfigurationError, plugins_of
 from .dead_letters import DeadLetterQueue
-from .event import Event
+from .event import Event, Value
 from .log import inspect
 from .plugins import Factory
 from .plugins.base import AbortedBatch, ExecutionContext, Filter, Input, Output, Plugin
+from .queue import Queue
 from .ruby import Ruby
 from .settings import Settings, size, substituter
 
-Nodes = list[Plugin | Branch]
-
-
-class Queue:
-    """Events between inputs and worker in a SQLite database: on disk it outlives a kill, in memory it is small."""
-
-    def __init__(self, path: Path | None, max_bytes: int, max_events: int | None) -> None:
-        self._database = sqlite3.connect(path or ":memory:", check_same_thread=False)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = NORMAL")
-        self._database.execute("CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY, event TEXT NOT NULL)")
-        row = self._database.execute("SELECT count(*), coalesce(sum(length(event)), 0) FROM events").fetchone()
-        self.events_count, self._bytes = row
-        self._max_bytes = max_bytes
-        self._max_events = max_events
-        self._batch = (0, 0, 0)
-        self._changed = threading.Condition()
-
-    def push(self, events: list[Event]) -> None:
-        texts = [event.dump() for event in events]
-        with self._changed:
-            self._changed.wait_for(self._has_room)
-            self._database.executemany("INSERT INTO events (event) VALUES (?)", [(text,) for text in texts])
-            self._database.commit()
-            self._count(len(texts), sum(map(len, texts)))
-
-    def _has_room(self) -> bool:
-        return self._bytes < self._max_bytes and (self._max_events is None or self.events_count < self._max_events)
-
-    def _count(self, events: int, length: int) -> None:
-        self.events_count += events
-        self._bytes += length
-        self._changed.notify_all()
-
-    def read(self, limit: int, delay: float) -> list[Event]:
-        """The oldest events; it waits until there are enough, at most for the delay."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.events_count >= limit, delay)
-            rows = self._database.execute("SELECT id, event FROM events ORDER BY id LIMIT ?", (limit,)).fetchall()
-        if rows:
-            self._batch = (rows[-1][0], len(rows), sum(len(text) for _, text in rows))
-        return [Event.load(text) for _, text in rows]
-
-    def drop(self) -> None:
-        """Drop what was read last."""
-        last, events, length = self._batch
-        with self._changed:
-            self._database.execute("DELETE FROM events WHERE id <= ?", (last,))
-            self._database.commit()
-            self._count(-events, -length)
-
-    def close(self) -> None:
-        self._database.close()
+Nodes = list[Plugin | Branch[Plugin]]
 
 
 class Pipeline:
-    def __init__(self, settings: Settings, values: dict[str, Any]) -> None:
+    def __init__(self, settings: Settings, values: dict[str, Value]) -> None:
         self.id: str = values["pipeline.id"]
         self.values = values
         self.settings = settings
@@ -91,29 +39,20 @@ class Pipeline:
         self._log = logging.getLogger("logstash.javapipeline")
 
     def build(self) -> bool:
-        """Make the plugins; whether the configuration holds any text."""
+        """Make the plugins; false when there is no configuration."""
         substitute = substituter(self.settings.keystore)
         parsed = [config.parse(text, name, substitute) for name, text in self._sources()]
-        _refuse_same_ids([plugin for each in parsed for plugin in _plugins(each)])
+        _refuse_same_ids([plugin for each in parsed for plugin in each.plugins()])
         if self.values["dead_letter_queue.enable"]:
             directory = self.settings.path("dead_letter_queue") / self.id
             limit, policy = self.values["dead_letter_queue.max_bytes"], self.values["dead_letter_queue.storage_policy"]
             self.dead_letters = DeadLetterQueue(directory, size(limit), policy)
         data = Path(self.values["path.data"])
-        factory = Factory(ExecutionContext(self.id, data, self.values, self.dead_letters, self._ruby, self._stop), substitute)
-        number = itertools.count(1)
-
-        def made(nodes: Any) -> Nodes:
-            return [
-                Branch([(condition, made(body)) for condition, body in node.arms])
-                if isinstance(node, Branch)
-                else factory.make(node, f"{node.name}_{next(number)}")
-                for node in nodes
-            ]
-
-        self._inputs = made([node for each in parsed for node in each.input])
-        self._filters = made([node for each in parsed for node in each.filter])
-        self._outputs = made([node for each in parsed for node in each.output])
+        context = ExecutionContext(self.id, data, self.values, self.dead_letters, self._ruby, self._stop)
+        factory = Factory(context, substitute)
+        self._inputs = factory.make_all([node for each in parsed for node in each.input])
+        self._filters = factory.make_all([node for each in parsed for node in each.filter])
+        self._outputs = factory.make_all([node for each in parsed for node in each.output])
         return bool(parsed)
 
     def _sources(self) -> Iterator[tuple[str, str]]:
@@ -128,15 +67,13 @@ class Pipeline:
 
     def start(self, ended: Callable[[], None]) -> None:
         """Register the plugins and set to work; `ended` is called when all of it is over."""
-        for plugin in (*_flat(self._inputs), *_flat(self._filters), *_flat(self._outputs)):
+        for plugin in plugins_of(self._inputs + self._filters + self._outputs):
             plugin.register()
         self._queue = self._new_queue()
         self.running = True
-        inputs = [threading.Thread(target=self._feed, args=(plugin,), daemon=True) for plugin in _flat(self._inputs)]
-        for thread in inputs:
-            thread.start()
-        threading.Thread(target=self._stop_after, args=(inputs,), daemon=True).start()
-        threading.Thread(target=self._work, args=(ended,), daemon=True).start()
+        inputs = [_in_background(self._feed, plugin) for plugin in plugins_of(self._inputs)]
+        _in_background(self._stop_after, inputs)
+        _in_background(self._work, ended)
         self._log.info("Pipeline started {pipeline.id: %s}", inspect(self.id))
 
     def _new_queue(self) -> Queue:
@@ -156,13 +93,15 @@ class Pipeline:
 
     def _feed(self, plugin: Plugin) -> None:
         assert isinstance(plugin, Input)
-        while not self._stop.is_set():
+        over = False
+        while not over and not self._stop.is_set():
             try:
-                return plugin.run(self._push, self._stop)
+                plugin.run(self._push, self._stop)
+                over = True
             except Exception:
                 self._log.exception("A plugin had an unrecoverable error. Will restart this plugin. %s", plugin.id)
                 self._stop.wait(1)
-        return None
+        plugin.close()
 
     def _push(self, events: list[Event]) -> None:
         self._queue.push(events)
@@ -181,12 +120,16 @@ class Pipeline:
                 if self._stop.is_set() and not (drains and self._queue.events_count):
                     break
         except AbortedBatch:
-            self._log.warning("A batch could not be delivered and stays in the queue {pipeline_id: %s}", inspect(self.id))
+            self._log.warning(
+                "A batch could not be delivered and stays in the queue {pipeline_id: %s}", inspect(self.id)
+            )
         except Exception:
-            self._log.exception("Pipeline worker error, the pipeline will be stopped {pipeline_id: %s}", inspect(self.id))
+            self._log.exception(
+                "Pipeline worker error, the pipeline will be stopped {pipeline_id: %s}", inspect(self.id)
+            )
             self._stop.set()
         finally:
-            for plugin in (*_flat(self._filters), *_flat(self._outputs)):
+            for plugin in plugins_of(self._filters + self._outputs):
                 plugin.close()
             self._ruby.close()
             self.running = False
@@ -205,7 +148,14 @@ class Pipeline:
 
     @property
     def queued(self) -> int:
+        """How many events wait."""
         return self._queue.events_count
+
+
+def _in_background(work: Callable[..., None], *arguments: object) -> threading.Thread:
+    thread = threading.Thread(target=work, args=arguments, daemon=True)
+    thread.start()
+    return thread
 
 
 def _filtered(nodes: Nodes, events: list[Event]) -> list[Event]:
@@ -214,7 +164,7 @@ def _filtered(nodes: Nodes, events: list[Event]) -> list[Event]:
         if not events:
             break
         if isinstance(node, Branch):
-            groups = itertools.groupby(events, lambda event, node=node: _arm(node, event))
+            groups = itertools.groupby(events, partial(_arm, node))
             events = [event for arm, group in groups for event in _filtered(_body(node, arm), list(group))]
         else:
             assert isinstance(node, Filter)
@@ -233,11 +183,11 @@ def _deliver(nodes: Nodes, events: list[Event]) -> None:
             node.receive(events)
 
 
-def _arm(branch: Branch, event: Event) -> int | None:
+def _arm(branch: Branch[Plugin], event: Event) -> int | None:
     return next((number for number, (condition, _) in enumerate(branch.arms) if holds(condition, event)), None)
 
 
-def _body(branch: Branch, arm: int | None) -> Nodes:
+def _body(branch: Branch[Plugin], arm: int | None) -> Nodes:
     return [] if arm is None else branch.arms[arm][1]
 
 
@@ -249,22 +199,10 @@ def _refuse_same_ids(plugins: list[config.Plugin]) -> None:
     for identifier, same in by_id.items():
         if len(same) > 1:
             described = (
-                f"P[{each.kind}-{each.name}{inspect(each.settings)}|{each.location}:```\n{each.source}\n```]" for each in same
+                f"P[{each.kind}-{each.name}{inspect(each.settings)}|{each.location}:```\n{each.source}\n```]"
+                for each in same
             )
             raise ConfigurationError(
-                f"org.logstash.config.ir.InvalidIRException: Config has duplicate Ids: \nID: {identifier} " + "\n".join(described)
+                f"org.logstash.config.ir.InvalidIRException: Config has duplicate Ids: \nID: {identifier} "
+                + "\n".join(described)
             )
-
-
-def _plugins(nodes: Any) -> Iterator[config.Plugin]:
-    return (plugin for section in (nodes.input, nodes.filter, nodes.output) for plugin in _flat(section))
-
-
-def _flat(nodes: Any) -> Iterator[Any]:
-    """All plugins, those of branches included."""
-    for node in nodes:
-        if isinstance(node, Branch):
-            for _, body in node.arms:
-                yield from _flat(body)
-        else:
-            yield node

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import threading
 from pathlib import Path
-from typing import Any
+
+from .event import Value
 
 HOME = Path(__file__).parent / "ruby"
 
@@ -30,7 +31,7 @@ class Ruby:
         self._process: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
 
-    def call(self, method: str, *arguments: Any) -> Any:
+    def call(self, method: str, *arguments: Value) -> Value:
         with self._lock:
             process = self._process = self._process or self._start()
             assert process.stdin

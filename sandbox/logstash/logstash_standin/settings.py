@@ -7,11 +7,11 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from .config import ConfigurationError
+from .event import Value
 from .keystore import Keystore
 from .log import inspect
 
@@ -20,7 +20,7 @@ UNITS = {"b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30, "tb": 2**40}
 HOME = Path("/usr/share/logstash")
 
 # A pipeline may have its own value of these.
-PIPELINE: dict[str, Any] = {
+PIPELINE: dict[str, Value] = {
     "pipeline.id": "main",
     "pipeline.workers": os.cpu_count(),
     "pipeline.batch.size": 125,
@@ -36,7 +36,7 @@ PIPELINE: dict[str, Any] = {
     "dead_letter_queue.max_bytes": "1024mb",
     "dead_letter_queue.storage_policy": ("drop_newer", "drop_older"),
 }
-NODE: dict[str, Any] = PIPELINE | {
+NODE: dict[str, Value] = PIPELINE | {
     "node.name": os.uname().nodename,
     "path.data": str(HOME / "data"),
     "path.logs": None,
@@ -68,15 +68,15 @@ def substituter(keystore: Keystore, place: str = "an environment") -> Callable[[
         value = os.environ.get(name, default) if secret is None else secret
         if value is None:
             raise ConfigurationError(
-                f"Cannot evaluate `{match[0]}`. Replacement variable `{name}` is not defined in a Logstash secret store or"
-                f" {place} entry and there is no default value given."
+                f"Cannot evaluate `{match[0]}`. Replacement variable `{name}` is not defined in a Logstash secret store"
+                f" or {place} entry and there is no default value given."
             )
         return value
 
     return lambda text: VARIABLE.sub(replace, text)
 
 
-def _coerced(name: str, default: Any, value: Any) -> Any:
+def _coerced(name: str, default: Value, value: Value) -> Value:
     """The value as the type that its default has; a tuple names all choices, the default first."""
     if isinstance(default, bool):
         if str(value).lower() not in ("true", "false"):
@@ -90,7 +90,9 @@ def _coerced(name: str, default: Any, value: Any) -> Any:
         return int(value)
     if isinstance(default, tuple):
         if str(value).lower() not in default:
-            raise SettingsError(f'Invalid value "{name}: {value}" . Options are: {inspect(sorted(default, reverse=True))}')
+            raise SettingsError(
+                f'Invalid value "{name}: {value}" . Options are: {inspect(sorted(default, reverse=True))}'
+            )
         return str(value).lower()
     if isinstance(default, list):
         return value if isinstance(value, list) else [value]
@@ -104,21 +106,21 @@ def size(text: str) -> int:
     return int(match[1]) * UNITS[match[2]]
 
 
-def _flat(tree: dict[str, Any], above: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def _flat(tree: dict[str, Value], above: str = "") -> dict[str, Value]:
+    flat: dict[str, Value] = {}
     for key, value in tree.items():
         flat |= _flat(value, f"{above}{key}.") if isinstance(value, dict) else {above + key: value}
     return flat
 
 
 class Settings:
-    def __init__(self, directory: Path, overrides: dict[str, Any]) -> None:
+    def __init__(self, directory: Path, overrides: dict[str, Value]) -> None:
         self.directory = directory
         self.keystore = Keystore(directory)
         self.values = {name: value[0] if isinstance(value, tuple) else value for name, value in NODE.items()}
         self._update(self._file() | overrides)
 
-    def _file(self) -> dict[str, Any]:
+    def _file(self) -> dict[str, Value]:
         path = self.directory / "logstash.yml"
         if not path.exists():
             return {}
@@ -128,10 +130,12 @@ class Settings:
             raise SettingsError(str(error), error.ruby_class) from error
         return {name: value for name, value in read.items() if value is not None}
 
-    def _update(self, given: dict[str, Any]) -> None:
+    def _update(self, given: dict[str, Value]) -> None:
         for name, value in given.items():
             if name not in NODE:
-                raise SettingsError(f'Setting "{name}" doesn\'t exist. Please check if you haven\'t made a typo.', "ArgumentError")
+                raise SettingsError(
+                    f"Setting \"{name}\" doesn't exist. Please check if you haven't made a typo.", "ArgumentError"
+                )
             self.values[name] = _coerced(name, NODE[name], value)
         for name in ("queue.max_bytes", "dead_letter_queue.max_bytes"):
             size(self.values[name])
@@ -140,16 +144,17 @@ class Settings:
         """`path.queue` and `path.dead_letter_queue` lie below path.data unless they are set."""
         return Path(self.values[f"path.{name}"] or Path(self.values["path.data"], name))
 
-    def for_pipeline(self, given: dict[str, Any]) -> dict[str, Any]:
+    def for_pipeline(self, given: dict[str, Value]) -> dict[str, Value]:
         flat = _flat(given)
         for name in flat:
             if name not in PIPELINE:
                 raise ConfigurationError(
-                    f'Only pipeline related settings are expected. Received "{name}". Allowed settings: {inspect(sorted(PIPELINE))}'
+                    f'Only pipeline related settings are expected. Received "{name}".'
+                    f" Allowed settings: {inspect(sorted(PIPELINE))}"
                 )
         return self.values | {name: _coerced(name, PIPELINE[name], value) for name, value in flat.items()}
 
-    def pipelines(self) -> list[dict[str, Any]]:
+    def pipelines(self) -> list[dict[str, Value]]:
         """The settings of each pipeline: the one of the command line, or those of pipelines.yml."""
         if self.values["path.config"] or self.values["config.string"]:
             return [self.values]
@@ -167,5 +172,7 @@ class Settings:
             raise ConfigurationError(f"Pipelines YAML file must contain an array of pipeline configs. Location: {path}")
         ids = [entry.get("pipeline.id") for entry in listed]
         if len(set(ids)) < len(ids):
-            raise ConfigurationError("Pipelines YAML file contains duplicate pipeline ids: #{duplicate_ids}. Location: #{path}")
+            raise ConfigurationError(
+                "Pipelines YAML file contains duplicate pipeline ids: #{duplicate_ids}. Location: #{path}"
+            )
         return [self.for_pipeline(entry) for entry in listed]

@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from .. import config
-from ..event import EventError, field_path, to_json
+from ..event import Value
 from ..log import inspect
 from ..ruby import RubyError
 from .base import Codec, ExecutionContext, Option, Plugin
+from .checks import checked
 from .ruby_output import ruby_output
 
 COMMON = {
@@ -46,6 +47,15 @@ class Factory:
     def __init__(self, context: ExecutionContext, substitute: Callable[[str], str]) -> None:
         self.context = context
         self.substitute = substitute
+        self._numbers = itertools.count(1)
+
+    def make_all(self, nodes: config.Section) -> list[Plugin | config.Branch[Plugin]]:
+        return [
+            config.Branch([(condition, self.make_all(body)) for condition, body in node.arms])
+            if isinstance(node, config.Branch)
+            else self.make(node, f"{node.name}_{next(self._numbers)}")
+            for node in nodes
+        ]
 
     def make(self, plugin: config.Plugin, identifier: str) -> Plugin:
         found = self._find(plugin.kind, plugin.name)
@@ -54,10 +64,8 @@ class Factory:
             given = {name: self._substituted(value) for name, value in plugin.settings.items()}
             settings = self._checked(found, options, {"id": identifier} | given)
             return found(self.context, settings)
-        except PluginError:
-            raise
         except config.ConfigurationError as error:
-            raise PluginError(str(error)) from error
+            raise error if isinstance(error, PluginError) else PluginError(str(error)) from error
         except RubyError as error:
             raise PluginError(f"({error.ruby_class.rpartition('::')[2]}) {error}") from error
 
@@ -81,7 +89,7 @@ class Factory:
         plugin.name = name
         return plugin
 
-    def _substituted(self, value: Any) -> Any:
+    def _substituted(self, value: Value) -> Value:
         if isinstance(value, str):
             return self.substitute(value)
         if isinstance(value, list):
@@ -90,18 +98,8 @@ class Factory:
             return {key: self._substituted(item) for key, item in value.items()}
         return value
 
-    def _checked(self, plugin: type[Plugin], options: dict[str, Option], given: dict[str, Any]) -> dict[str, Any]:
-        settings = {name: option.default for name, option in options.items()}
-        errors = [f"Unknown setting '{name}' for {plugin.name}" for name in reversed(given) if name not in options]
-        missing = [name for name, option in options.items() if option.required and name not in given]
-        errors = errors or [_complaint("Missing a required setting for the", plugin, f"{name} => # SETTING MISSING") for name in missing]
-        for name, value in given.items() if not errors else ():
-            kind = options[name].type
-            try:
-                settings[name] = value if kind == "codec" else checked(kind, value)
-            except ValueError as error:
-                note = f"# This setting must be a {kind if isinstance(kind, str) else inspect(kind)}\n      # {error}\n      "
-                errors.append(_complaint("Invalid setting for", plugin, f"{note}{name} => {inspect(value)}"))
+    def _checked(self, plugin: type[Plugin], options: dict[str, Option], given: dict[str, Value]) -> dict[str, Value]:
+        settings, errors = checked(plugin, options, given)
         if errors:
             for message in errors:
                 logging.getLogger(f"logstash.{plugin.kind}s.{plugin.name}").error("%s", message)
@@ -110,52 +108,8 @@ class Factory:
             settings["codec"] = self._codec(settings["codec"] or plugin.codec)
         return settings
 
-    def _codec(self, given: Any) -> Codec:
+    def _codec(self, given: Value) -> Codec:
         plugin = given if isinstance(given, config.Plugin) else config.Plugin("codec", given, {}, given, "")
         codec = self.make(plugin, plugin.name)
         assert isinstance(codec, Codec)
         return codec
-
-
-def _complaint(what: str, plugin: type[Plugin], setting: str) -> str:
-    name, kind = plugin.name, plugin.kind
-    return f"{what} {name} {kind} plugin:\n\n  {kind} {{\n    {name} {{\n      {setting}\n      ...\n    }}\n  }}"
-
-
-def checked(kind: str | tuple[str, ...], value: Any) -> Any:
-    """The value as its kind of setting has it; what it cannot be is a ValueError with Logstash's words."""
-    if kind == "array":
-        return value if isinstance(value, list) else [value]
-    if kind == "hash":
-        if not isinstance(value, dict):
-            items = value if isinstance(value, list) else [value]
-            raise ValueError(f"This field must contain an even number of items, got {len(items)}")
-        return value
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    if isinstance(kind, tuple):
-        if value not in kind:
-            raise ValueError(f"Expected one of {inspect(kind)}, got {inspect([value])}")
-        return value
-    if isinstance(value, list | dict):
-        raise ValueError(f"Expected {kind}, got {inspect(value)}")
-    if kind == "boolean":
-        if value not in ("true", "false"):
-            raise ValueError(f"Expected boolean, got {inspect(value)}")
-        return value == "true"
-    if kind == "number":
-        if isinstance(value, str):
-            try:
-                return float(value) if "." in value else int(value)
-            except ValueError:
-                raise ValueError(f"Expected number, got {inspect(value)} (type String)") from None
-        return value
-    text = value if isinstance(value, str) else to_json(value)
-    if kind == "path" and not Path(text).exists():
-        raise ValueError(f"File does not exist or cannot be opened {text}")
-    if kind == "field_reference":
-        try:
-            field_path(text)
-        except EventError:
-            raise ValueError(f"Expected a valid field reference, got `{inspect(text)}`") from None
-    return text

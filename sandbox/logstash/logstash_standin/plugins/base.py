@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a plugin of the Logstash stand-in is.
 
-A plugin lives in the module `plugins/<inputs|filters|outputs|codecs>/<its name in the configuration>.py`, which names its
-class in `PLUGIN`.
+A plugin lives in the module `plugins/<inputs|filters|outputs|codecs>/<its name>.py`, which names its class in `PLUGIN`.
 """
 
 from __future__ import annotations
@@ -12,9 +11,9 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
-from ..event import Event, as_text
+from ..event import Event, Value, as_text
 from ..ruby import Ruby
 
 
@@ -22,13 +21,13 @@ from ..ruby import Ruby
 class Option:
     """One setting of a plugin.
 
-    type: string, number, boolean, array, hash, path, password, codec, field_reference, or a tuple of the values allowed.
-    A codec's default is the codec's name; the plugin gets an instance.
+    type: string, number, boolean, array, hash, path, password, codec, field_reference, or a tuple of allowed values.
+    The plugin gets an instance of a codec.
     """
 
     type: str | tuple[str, ...] = "string"
     required: bool = False
-    default: Any = None
+    default: Value = None
 
 
 class DeadLetters(Protocol):
@@ -48,7 +47,7 @@ class ExecutionContext:
     pipeline_id: str
     data: Path
     """`path.data` of the node."""
-    settings: dict[str, Any]
+    settings: dict[str, Value]
     """All settings of the pipeline by their names in logstash.yml."""
     dead_letters: DeadLetters | None
     """None unless `dead_letter_queue.enable` is true."""
@@ -65,10 +64,12 @@ class Plugin:
 
     kind: ClassVar[str]
     name: ClassVar[str]
+    codec: ClassVar[str]
+    """The codec by default, of what has one."""
     options: ClassVar[dict[str, Option]] = {}
     """The plugin's own options; those that all plugins of the kind have come on top."""
 
-    def __init__(self, context: ExecutionContext, settings: dict[str, Any]) -> None:
+    def __init__(self, context: ExecutionContext, settings: dict[str, Value]) -> None:
         self.context = context
         self.settings = settings
         self.id: str = settings["id"]
@@ -99,7 +100,6 @@ class Codec(Plugin):
 class Input(Plugin):
     kind = "input"
     codec = "plain"
-    """The codec by default."""
 
     def run(self, push: Callable[[list[Event]], None], stop: threading.Event) -> None:
         """Read until the source ends or `stop` is set.
@@ -141,13 +141,12 @@ class Filter(Plugin):
 class Output(Plugin):
     kind = "output"
     codec = "plain"
-    """The codec by default."""
 
     def receive(self, events: list[Event]) -> None:
         """Deliver the events, retrying until it is done: the queue drops them afterwards."""
         raise NotImplementedError
 
     def dead_letter(self, event: Event, reason: str) -> None:
-        """Write an event that can never be delivered to the dead letter queue; the caller logs it when there is none."""
+        """Keep an event that can never be delivered in the dead letter queue; the caller logs it when there is none."""
         if self.context.dead_letters:
             self.context.dead_letters.write(event, self.name, self.id, reason)

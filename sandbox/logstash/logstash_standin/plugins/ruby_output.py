@@ -5,15 +5,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, ClassVar
 
-from ..event import Event
+from ..event import Event, Value
 from ..ruby import Ruby, RubyError
 from .base import AbortedBatch, ExecutionContext, Option, Output
 
 
 class RubyOutput(Output):
-    def __init__(self, context: ExecutionContext, settings: dict[str, Any]) -> None:
+    def __init__(self, context: ExecutionContext, settings: dict[str, Value]) -> None:
         super().__init__(context, settings)
         values = {name: settings[name] for name in self.options}
         self.context.ruby.call("new_output", self.id, self.name, values)
@@ -34,8 +33,10 @@ class RubyOutput(Output):
 def ruby_output(ruby: Ruby, name: str, file: Path) -> type[Output]:
     """The output's class, with the options that its Ruby class declares."""
     declared = ruby.call("output_settings", str(file))
-    return type("DeclaredOutput", (RubyOutput,), {"name": name, "options": {key: _option(**declared[key]) for key in declared}})
+    return type(
+        "DeclaredOutput", (RubyOutput,), {"name": name, "options": {key: _option(**declared[key]) for key in declared}}
+    )
 
 
-def _option(validate: Any = "string", required: bool = False, default: Any = None) -> Option:
+def _option(validate: Value = "string", required: bool = False, default: Value = None) -> Option:
     return Option(tuple(validate) if isinstance(validate, list) else validate, required, default)

@@ -37,17 +37,15 @@ class Logger
   end
 end
 
-# Events in transit: what JSON cannot tell apart travels as a hash with a key of its own.
+# Events in transit: a timestamp travels as a hash with a key of its own.
 module Wire
   TIMESTAMP = "\0timestamp"
-  DECIMAL = "\0decimal"
 
   def self.pack(value)
     case value
     when Hash then value.to_h { |key, item| [utf8(key), pack(item)] }
     when Array then value.map { |item| pack(item) }
     when LogStash::Timestamp then { TIMESTAMP => value.to_s }
-    when BigDecimal then { DECIMAL => value.to_s("F") }
     when String, Symbol then utf8(value.to_s)
     else value
     end
@@ -57,8 +55,6 @@ module Wire
     case value
     when Hash
       return LogStash::Timestamp.new(value[TIMESTAMP]) if value.key?(TIMESTAMP)
-      return BigDecimal(value[DECIMAL]) if value.key?(DECIMAL)
-
       value.transform_values { |item| unpack(item) }
     when Array then value.map { |item| unpack(item) }
     else value

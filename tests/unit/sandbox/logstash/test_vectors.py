@@ -10,7 +10,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,10 @@ import pytest
 ROOT = Path(__file__).parents[4]
 sys.path.insert(0, str(ROOT / "sandbox" / "logstash"))
 
-from logstash_standin import cli  # noqa: E402
+from logstash_standin.cli import main  # noqa: E402
 
 VECTORS = ROOT / "tests" / "vectors"
+Json = Any
 COMMON = "pipeline.workers: 1\npipeline.ordered: true\nallow_superuser: true\napi.enabled: false\n"
 RECORD = re.compile(r"^\[[^]]+\]\[(\w+) *\]\[([^] ]+) *\] ", re.MULTILINE)
 
@@ -51,7 +52,9 @@ def loggers() -> Iterator[None]:
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Iterator[Any]:
+def run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> Iterator[Callable[[Path], Run]]:
     stdin = os.dup(0)
 
     def run(vector: Path) -> Run:
@@ -70,7 +73,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.Cap
         args = tmp_path / "args"
         given = shlex.split(args.read_text() if args.exists() else "-f pipeline.conf")
         try:
-            exit_code = cli.main(["--path.settings", ".settings", "--path.data", ".data", *given])
+            exit_code = main(["--path.settings", ".settings", "--path.data", ".data", *given])
         except SystemExit as stop:
             exit_code = int(stop.code or 0)
         captured = capfdbinary.readouterr()
@@ -81,7 +84,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.Cap
     os.close(stdin)
 
 
-def spelled(text: str) -> Any:
+def spelled(text: str) -> Json:
     """JSON in which the spelling of numbers counts."""
     return json.loads(text, parse_float=lambda number: ("float", number), parse_int=lambda number: ("int", number))
 
@@ -90,7 +93,7 @@ def events(lines: bytes) -> dict[int, Any]:
     return dict(enumerate(spelled(line) for line in lines.decode().split("\n")[:-1]))
 
 
-def assert_same(expected: Any, actual: Any, where: str) -> None:
+def assert_same(expected: Json, actual: Json, where: str) -> None:
     if expected == "<any>":
         return
     if isinstance(expected, dict) and isinstance(actual, dict):
@@ -108,7 +111,7 @@ def assert_logged(entry: str, log: list[str]) -> None:
 
 
 @pytest.mark.parametrize("vector", vectors("config", "fields", "codecs", "filters", "startup"))
-def test_does_what_logstash_did(run: Any, vector: Path) -> None:
+def test_does_what_logstash_did(run: Callable[[Path], Run], vector: Path) -> None:
     result = run(vector)
     outcome = json.loads((vector / "expected.json").read_text()) if (vector / "expected.json").exists() else {}
     assert result.exit_code == outcome.get("exit_code", 0), result.log

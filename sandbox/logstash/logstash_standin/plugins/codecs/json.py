@@ -6,11 +6,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from typing import Any
 
-from ...event import Event, EventError
+from ...event import Event, EventError, Value
 from ..base import Codec
-from .plain import to_text
+from ..charset import to_text
 
 LONE_SURROGATE = re.compile("[\ud800-\udfff].*", re.DOTALL)
 
@@ -22,7 +21,7 @@ def _refuse(constant: str) -> None:
 DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
-def _cut(value: Any) -> Any:
+def _cut(value: Value) -> Value:
     """Logstash cuts a text at half of a surrogate pair."""
     if isinstance(value, str):
         return LONE_SURROGATE.sub("", value)
@@ -31,7 +30,7 @@ def _cut(value: Any) -> Any:
     return {key: _cut(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
-def documents(text: str) -> list[Any]:
+def documents(text: str) -> list[Value]:
     """The documents in a text, whose rest after the first one is ignored."""
     if not text.strip():
         return []
@@ -45,13 +44,21 @@ def documents(text: str) -> list[Any]:
 
 
 class JsonCodec(Codec):
+    keeps_original = True
+
     def decode(self, data: bytes) -> Iterable[Event]:
-        text = to_text(data)
+        text = to_text(data, self.log)
         try:
-            return [Event(document) for document in documents(text)]
+            return [self._event(document, text) for document in documents(text)]
         except (ValueError, EventError) as error:
             self.log.warning("JSON parse error, original data now in message field {message: %s}", error)
             return [Event({"message": text, "tags": ["_jsonparsefailure"]})]
+
+    def _event(self, document: dict[str, Value], text: str) -> Event:
+        event = Event(document)
+        if self.keeps_original and self.context.ecs and not event.include("[event][original]"):
+            event.set("[event][original]", text)
+        return event
 
     def encode(self, event: Event) -> bytes:
         return event.to_json().encode()

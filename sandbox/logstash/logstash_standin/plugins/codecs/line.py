@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from ...event import Event
+from ...event import Event, Value
 from ..base import ExecutionContext, Option
 from .plain import PlainCodec
 
@@ -14,20 +14,17 @@ from .plain import PlainCodec
 class LineCodec(PlainCodec):
     options: ClassVar[dict[str, Option]] = {"format": Option()}
 
-    def __init__(self, context: ExecutionContext, settings: dict[str, Any]) -> None:
+    def __init__(self, context: ExecutionContext, settings: dict[str, Value]) -> None:
         super().__init__(context, settings)
         self._rest = b""
 
     def decode(self, data: bytes) -> Iterable[Event]:
         *lines, self._rest = (self._rest + data).split(b"\n")
-        return [event for line in lines for event in self.line(line)]
-
-    def line(self, line: bytes) -> Iterable[Event]:
-        return super().decode(line.removesuffix(b"\r"))
+        return [event for line in lines for event in super(LineCodec, self).decode(line)]
 
     def flush(self) -> Iterable[Event]:
         rest, self._rest = self._rest, b""
-        return self.line(rest) if rest else ()
+        return super().decode(rest) if rest else ()
 
     def encode(self, event: Event) -> bytes:
         return (event.sprintf(self.settings["format"]) + "\n").encode()

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from ...event import Event
+from ...event import Event, Value
 from ..base import ExecutionContext, Filter, Option
 
 
@@ -19,7 +19,7 @@ class RubyFilter(Filter):
         "tag_on_exception": Option(default="_rubyexception"),
     }
 
-    def __init__(self, context: ExecutionContext, settings: dict[str, Any]) -> None:
+    def __init__(self, context: ExecutionContext, settings: dict[str, Value]) -> None:
         super().__init__(context, settings)
         if settings["path"]:
             context.ruby.call("load_script", self.id, settings["path"])
@@ -27,7 +27,9 @@ class RubyFilter(Filter):
     def register(self) -> None:
         if not self.settings["path"]:
             if not self.settings["code"]:
-                self.log.critical('You must either use an inline script with the "code" option or a script file using "path".')
+                self.log.critical(
+                    'You must either use an inline script with the "code" option or a script file using "path".'
+                )
             self.context.ruby.call("load_code", self.id, self.settings["init"], self.settings["code"])
         self.context.ruby.call("start_script", self.id, self.settings["script_params"])
 
@@ -35,7 +37,7 @@ class RubyFilter(Filter):
         results = self.context.ruby.call("filter", self.id, [json.loads(event.dump()) for event in events])
         return [each for event, result in zip(events, results, strict=True) for each in self._outcome(event, result)]
 
-    def _outcome(self, event: Event, result: dict[str, Any]) -> list[Event]:
+    def _outcome(self, event: Event, result: dict[str, Value]) -> list[Event]:
         survivors = []
         if result["event"]:
             event = Event.load(json.dumps(result["event"]))

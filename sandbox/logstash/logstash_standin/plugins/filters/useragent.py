@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ua_parser import parse
 
-from ...event import Event
+from ...event import Event, Value
 from ..base import Filter, Option
 
 
@@ -42,7 +42,7 @@ def fields(text: str) -> dict[str, str]:
     """What the user agent's text says, by field below the target."""
     found = parse(text).with_defaults()
     agent, system = found.user_agent, found.os
-    values: dict[str, Any] = {
+    values: dict[str, Value] = {
         "[name]": agent.family,
         "[version]": _version(agent.major, agent.minor, agent.patch, agent.patch_minor),
         "[os][name]": system.family,

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from ...event import Event
 from ..base import Input, Option
-from ..codecs.plain import to_text
+from ..charset import to_text
 
 
 class StdinInput(Input):
@@ -22,15 +22,16 @@ class StdinInput(Input):
         codec = self.settings["codec"]
         while not stop.is_set() and (data := os.read(0, 16_384)):
             push([self._decorated(event, data) for event in codec.decode(data)])
-        push([self._decorated(event, b"") for event in codec.flush()])
 
     def _decorated(self, event: Event, data: bytes) -> Event:
-        ecs = self.settings["ecs_compatibility"] != "disabled" if self.settings["ecs_compatibility"] else self.context.ecs
+        ecs = (
+            self.settings["ecs_compatibility"] != "disabled" if self.settings["ecs_compatibility"] else self.context.ecs
+        )
         host = "[host][hostname]" if ecs else "host"
         if not event.include(host):
             event.set(host, socket.gethostname())
         if ecs and not event.include("[event][original]"):
-            event.set("[event][original]", to_text(data))
+            event.set("[event][original]", to_text(data, self.log))
         return event
 
 

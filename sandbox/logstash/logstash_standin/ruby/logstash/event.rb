@@ -3,7 +3,6 @@
 
 require "json"
 require "time"
-require "bigdecimal"
 require "logstash/namespace"
 
 # Errors by the names that scripts know.
@@ -69,7 +68,7 @@ module LogStash
       when Hash then value.to_h { |key, item| [key.to_s, convert(item)] }
       when Array then value.map { |item| convert(item) }
       when Time then Timestamp.new(value)
-      when nil, true, false, String, Symbol, Integer, Float, BigDecimal, Timestamp then value
+      when nil, true, false, String, Symbol, Integer, Float, Timestamp then value
       else raise Java::OrgLogstash::MissingConverterException, "Missing Converter handling for full class name=#{value.class}"
       end
     end

@@ -29,6 +29,14 @@ home=$cache/elasticsearch-$elasticsearch
 [ -d "$home" ] || bash elasticsearch/home.sh "$elasticsearch" "$sonarqube" "$home"
 package elasticsearch "$(digest elasticsearch)" bash elasticsearch/deb.sh "$home" "$elasticsearch"
 
+kcl=$cache/kcl-$(digest ../logstash/kcl)
+if [ ! -d "$kcl" ]; then
+  rm -rf "$cache"/kcl-*
+  mvn --quiet --batch-mode -Dstyle.color=never -Djars="$kcl.part" -f ../logstash/kcl/pom.xml package
+  mv "$kcl.part" "$kcl"
+fi
+package logstash "$(digest logstash ../logstash)" bash logstash/deb.sh ../logstash "$kcl"
+
 contents=$(printf '%s\n' "${made[@]}" | cat - repository.sh | sha256sum)
 if [ "$contents" != "$(cat "$cache/packages/.contents" 2> /dev/null)" ]; then
   bash repository.sh "$cache/packages" "$cache/keys" "${made[@]}"

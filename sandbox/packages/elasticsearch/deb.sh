@@ -7,6 +7,11 @@ trap 'rm -rf "$root"' EXIT
 chmod 0755 "$root"
 architecture=$(dpkg --print-architecture)
 
+script() {
+  { echo '#!/bin/bash'; cat "$1"; } > "$2"
+  chmod 0755 "$2"
+}
+
 install -d "$root"/{DEBIAN,etc/default,etc/elasticsearch,usr/lib/{systemd/system,sysctl.d},usr/share/elasticsearch,var/l{ib,og}/elasticsearch}
 cp -r "$home"/{bin,lib,modules,plugins} "$root/usr/share/elasticsearch/"
 cp -r "$home"/config/. "$root/etc/elasticsearch/"
@@ -14,14 +19,14 @@ printf 'path.data: /var/lib/elasticsearch\npath.logs: /var/log/elasticsearch\n' 
 printf '#ES_JAVA_OPTS=\n' > "$root/etc/default/elasticsearch"
 printf 'vm.max_map_count=262144\n' > "$root/usr/lib/sysctl.d/elasticsearch.conf"
 install -m 0644 "$here/elasticsearch.service" "$root/usr/lib/systemd/system/"
-install -m 0755 "$here/systemd-entrypoint" "$root/usr/share/elasticsearch/bin/"
+script "$here/systemd-entrypoint" "$root/usr/share/elasticsearch/bin/systemd-entrypoint"
 sed -i 's/^ES_DISTRIBUTION_TYPE=.*/ES_DISTRIBUTION_TYPE=deb/; s#ES_PATH_CONF="$ES_HOME"/config#ES_PATH_CONF=/etc/elasticsearch#' \
   "$root/usr/share/elasticsearch/bin/elasticsearch-env"
 # The vendor's package brings a Java of its own.
 ln -s "/usr/lib/jvm/java-21-openjdk-$architecture" "$root/usr/share/elasticsearch/jdk"
 gcc -shared -fPIC -O1 -o "$root/usr/share/elasticsearch/lib/nofile.so" "$here/nofile.c"
 
-install -m 0755 "$here/postinst" "$root/DEBIAN/postinst"
+script "$here/postinst" "$root/DEBIAN/postinst"
 find "$root/etc" -type f -printf '/etc/%P\n' > "$root/DEBIAN/conffiles"
 cat > "$root/DEBIAN/control" <<C
 Package: elasticsearch

@@ -264,8 +264,13 @@ def visitor(date, address, user_agent)
 end
 
 def cdn(row)
-  { "edge_location" => row["x-edge-location"], "result_type" => row["x-edge-result-type"], "protocol" => row["cs-protocol"],
-    "status" => number(row["sc-status"])&.to_i, "time_taken" => number(row["time-taken"])&.to_f }.compact
+  present("edge_location" => row["x-edge-location"], "result_type" => row["x-edge-result-type"], "protocol" => row["cs-protocol"],
+          "status" => number(row["sc-status"])&.to_i, "time_taken" => number(row["time-taken"])&.to_f)
+end
+
+def present(values)
+  values = values.compact
+  values unless values.empty?
 end
 
 def number(text)
@@ -273,10 +278,7 @@ def number(text)
 end
 
 def labels(manifest, payload_whole)
-  labels = {}
-  labels["payload"] = "stringified" unless payload_whole
-  labels.update("replay" => manifest, "replay_source" => "raw") if manifest
-  labels unless labels.empty?
+  present("payload" => payload_whole ? nil : "stringified", "replay" => manifest, "replay_source" => manifest && "raw")
 end
 
 def malformed(line, object, reason, error = nil)

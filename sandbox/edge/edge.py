@@ -198,8 +198,8 @@ class Handler(BaseHTTPRequestHandler):
     def _respond(self) -> None:
         started = time.monotonic()
         header_bytes = sum(len(f"{name}: {value}\r\n") for name, value in self.headers.items())
-        if self.command not in ("GET", "HEAD"):
-            self.close_connection = True  # a body may follow that nobody reads
+        if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
+            self.close_connection = True  # nobody reads the body
         distribution = self.server.distribution()
         if distribution is None:
             self._send(Answer(503, "Error", "Error", {}, b"There is no distribution yet.\n"), {})

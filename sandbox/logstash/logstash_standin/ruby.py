@@ -60,7 +60,6 @@ class Ruby:
             self._process.send_signal(signal.SIGTERM)
 
     def close(self) -> None:
+        """The child ends with its standard input."""
         if self._process:
-            assert self._process.stdin
-            self._process.stdin.close()
-            self._process.wait()
+            self._process.communicate()

@@ -69,7 +69,8 @@ def run(
             monkeypatch.setenv(*line.split("=", 1))
         monkeypatch.chdir(tmp_path)
         (tmp_path / "input").touch()
-        os.dup2(os.open(tmp_path / "input", os.O_RDONLY), 0)
+        with (tmp_path / "input").open("rb") as content:
+            os.dup2(content.fileno(), 0)
         args = tmp_path / "args"
         given = shlex.split(args.read_text() if args.exists() else "-f pipeline.conf")
         try:

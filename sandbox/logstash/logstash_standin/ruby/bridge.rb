@@ -18,7 +18,7 @@ def answer(*document)
 end
 
 # Logs like Logstash's logger: a message and a hash of details.
-class Logger
+class Log
   def initialize(name) = @name = name
 
   { debug: "DEBUG", info: "INFO", warn: "WARNING", error: "ERROR", fatal: "CRITICAL" }.each do |method, level|
@@ -68,7 +68,7 @@ module Wire
   end
 
   def self.dump(event) = pack(event.to_hash_with_metadata)
-  def self.load(data) = LogStash::Event.new(unpack(data))
+  def self.load(data) = LogStash::Event.restore(unpack(data))
 end
 
 module LogStash
@@ -82,7 +82,7 @@ end
 # A script of the ruby filter, or its inline code, in an object of its own.
 class Script
   Error = LogStash::Filters::Ruby::ScriptError
-  LOG = Logger.new("logstash.filters.ruby.script")
+  LOG = Log.new("logstash.filters.ruby.script")
 
   def self.load(path)
     script = new(path)
@@ -121,7 +121,7 @@ end
 
 # A `test` block of a script.
 class ScriptTest
-  LOG = Logger.new("expectcontext")
+  LOG = Log.new("expectcontext")
 
   def initialize(path, name, &block)
     @path = path
@@ -181,7 +181,7 @@ class Bridge
   end
 
   def new_output(id, name, values)
-    @plugins[id] = LogStash::Outputs::Base.named[name].new(id, values, Logger.new("logstash.outputs.#{name}"))
+    @plugins[id] = LogStash::Outputs::Base.named[name].new(id, values, Log.new("logstash.outputs.#{name}"))
   end
 
   def register(id) = @plugins[id].register

@@ -30,6 +30,48 @@ def filter(event)
   [event]
 end
 """
+STRIP = """
+def filter(event)
+  event.remove("@version")
+  [event]
+end
+"""
+NUMBERED = """
+require "logstash/outputs/base"
+
+class LogStash::Outputs::Numbered < LogStash::Outputs::Base
+  config_name "numbered"
+  config :file, :validate => :string, :required => true
+  config :first, :validate => :number, :default => 1
+
+  def register
+    @file = File.open(@file, "a")
+  end
+
+  def multi_receive(events)
+    events.each.with_index(@first) do |event, number|
+      @file.puts("#{number} #{event.sprintf('%{message}')} #{event.to_json}")
+    end
+  end
+
+  def close
+    @file.close
+  end
+end
+"""
+STUCK = """
+require "logstash/outputs/base"
+
+class LogStash::Outputs::Stuck < LogStash::Outputs::Base
+  config_name "stuck"
+
+  def multi_receive(events)
+    logger.warn("Sending again", :count => events.size)
+    sleep 0.05 until pipeline_shutdown_requested?
+    raise Java::OrgLogstashExecution::AbortedBatchException.new
+  end
+end
+"""
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
@@ -196,6 +238,44 @@ def test_the_api_tells_of_each_pipeline(start: Start) -> None:
     assert read["queue"]["type"] == "persisted"
     assert read["dead_letter_queue"] == {"queue_size_in_bytes": 0, "dropped_events": 0}
     assert ask(port, "/_node/hot_threads")["status"] == 404
+
+
+def in_ruby(directory: Path, name: str, source: str) -> str:
+    """Lay an output out as `path.plugins` has it; the setting that names the folder."""
+    folder = directory / "plugins" / "logstash" / "outputs"
+    folder.mkdir(parents=True)
+    (folder / f"{name}.rb").write_text(source)
+    return f"path.plugins: {directory / 'plugins'}\n"
+
+
+def test_an_output_in_ruby_gets_its_settings_and_events_as_scripts_left_them(start: Start, tmp_path: Path) -> None:
+    plugins = in_ruby(tmp_path, "numbered", NUMBERED)
+    filters = 'filter { ruby { path => "strip.rb" } ruby { path => "count.rb" } }'
+    main = f'input {{ stdin {{ codec => line }} }} {filters} output {{ numbered {{ file => "out" first => "5" }} }}'
+    process = start("-f", "main.conf", settings=plugins, main_conf=main, strip_rb=STRIP, count_rb=COUNT)
+    process.communicate(b"one\ntwo\n", timeout=60)
+    lines = [line.split(" ", 2) for line in (tmp_path / "out").read_text().splitlines()]
+    assert [line[:2] for line in lines] == [["5", "one"], ["6", "two"]]
+    assert sorted(json.loads(lines[0][2])) == ["@timestamp", "event", "host", "message", "seen"]
+
+
+def test_an_output_in_ruby_has_its_settings_checked(start: Start, tmp_path: Path) -> None:
+    plugins = in_ruby(tmp_path, "numbered", NUMBERED)
+    process = start("-t", "-f", "main.conf", settings=plugins, main_conf="output { numbered { } }")
+    assert "file => # SETTING MISSING" in process.communicate(timeout=60)[1].decode()
+    assert process.returncode == 1
+
+
+def test_a_stop_leaves_the_batch_of_a_stuck_output_in_the_queue(start: Start, tmp_path: Path) -> None:
+    settings = in_ruby(tmp_path, "stuck", STUCK) + "queue.type: persisted\n"
+    process = start("-f", "main.conf", settings=settings, main_conf="input { stdin { } } output { stuck { } }")
+    send(process, "one\ntwo\n")
+    await_log(process, "Sending again {count: ")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 0
+
+    process = start("-f", "main.conf", settings=settings + "queue.drain: true\n", main_conf=pipeline())
+    assert process.communicate(timeout=60)[0] == b"one\ntwo\n"
 
 
 def test_a_folder_of_data_belongs_to_one_process(start: Start) -> None:

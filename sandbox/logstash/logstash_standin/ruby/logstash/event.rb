@@ -55,12 +55,13 @@ module LogStash
     TIMESTAMP = "@timestamp"
 
     def initialize(data = {})
-      @data = Event.convert(data)
-      @metadata = @data.delete(METADATA) || {}
+      hold(Event.convert(data))
       @data["@version"] ||= "1"
       @data[TIMESTAMP] = Timestamp.coerce(@data[TIMESTAMP] || Time.now)
-      @cancelled = false
     end
+
+    # An event as it was elsewhere: what it lacks it goes on lacking.
+    def self.restore(data) = allocate.tap { |event| event.send(:hold, data) }
 
     # Hash keys become texts and times become timestamps; what an event cannot hold is refused.
     def self.convert(value)
@@ -133,12 +134,18 @@ module LogStash
     def cancel = @cancelled = true
     def cancelled? = @cancelled
     def timestamp = @data[TIMESTAMP]
-    def clone = Event.new(Event.convert(to_hash_with_metadata))
+    def clone = Event.restore(Event.convert(to_hash_with_metadata))
     def to_hash = @data
     def to_hash_with_metadata = @data.merge(METADATA => @metadata)
     def to_json(*) = @data.to_json
 
     private
+
+    def hold(data)
+      @metadata = data.delete(METADATA) || {}
+      @data = data
+      @cancelled = false
+    end
 
     def check(reference, value)
       case reference

@@ -130,30 +130,25 @@ def read_malformed(ledger: Ledger, bucket: Bucket, prefix: str, hours: Hours) ->
 
 def read_index(ledger: Ledger, client: Client, alias: str, hours: Hours) -> None:
     """Ids of the documents that a search finds; none when there is no such index."""
-    try:
-        pit = client.request("POST", f"/{quote(alias)}/_pit?keep_alive=5m")["id"]
-    except ElasticsearchError as error:
-        if error.status == 404:
-            return
-        raise
     bounds = {name: hour for name, hour in (("gte", hours.since), ("lt", hours.until)) if hour}
-    search: dict[str, t.Any] = {
+    search = {
         "size": PAGE,
-        "sort": ["_shard_doc"],
-        "track_total_hits": False,
+        "sort": ["_doc"],
         "_source": False,
         "docvalue_fields": [{"field": "@timestamp", "format": "yyyy-MM-dd'T'HH"}],
         "query": {"range": {"@timestamp": {**bounds, "format": "yyyy-MM-dd'T'HH"}}},
     }
-    while True:
-        search["pit"] = {"id": pit, "keep_alive": "5m"}
-        answer = client.request("POST", "/_search?allow_partial_search_results=false", search)
-        hits, pit = answer["hits"]["hits"], answer["pit_id"]
+    # A point in time would need rights on the indices behind the alias, which readers do not have.
+    try:
+        answer = client.request("POST", f"/{quote(alias)}/_search?scroll=5m&allow_partial_search_results=false", search)
+    except ElasticsearchError as error:
+        if error.status == 404:
+            return
+        raise
+    while hits := answer["hits"]["hits"]:
         ledger.index((hit["_id"], hit["fields"]["@timestamp"][0]) for hit in hits)
-        if len(hits) < PAGE:
-            break
-        search["search_after"] = hits[-1]["sort"]
-    client.request("DELETE", "/_pit", {"id": pit})
+        answer = client.request("POST", "/_search/scroll", {"scroll": "5m", "scroll_id": answer["_scroll_id"]})
+    client.request("DELETE", "/_search/scroll", {"scroll_id": answer["_scroll_id"]})
 
 
 def _is_absent(error: Exception) -> bool:

@@ -165,42 +165,31 @@ class TestReadRecords:
         ledger.misform.assert_called_once_with([("cloudfront/1", "x")])
 
 
-def page(*ids: str) -> dict[str, t.Any]:
-    hits = [{"_id": event_id, "fields": {"@timestamp": [HOUR]}, "sort": [event_id]} for event_id in ids]
-    return {"pit_id": f"pit after {ids[-1] if ids else 'none'}", "hits": {"hits": hits}}
+def page(number: int, *ids: str) -> dict[str, t.Any]:
+    hits = [{"_id": event_id, "fields": {"@timestamp": [HOUR]}} for event_id in ids]
+    return {"_scroll_id": f"scroll {number}", "hits": {"hits": hits}}
 
 
 class TestReadIndex:
-    def test_every_page_is_read_and_the_snapshot_closed(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(_ledger_stores, "PAGE", 2)
-        client = Mock(spec=Client)
-        searches: list[dict[str, t.Any]] = []
-        answers = iter([page("a", "b"), page("c")])
-
-        def request(method: str, path: str, body: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-            if path.startswith("/_search"):
-                searches.append(json.loads(json.dumps(body)))
-                return next(answers)
-            return {"id": "pit"}
-
-        client.request.side_effect = request
-        ledger = Ledger(":memory:")
+    def test_every_page_is_read_and_the_scroll_closed(self) -> None:
+        client, ledger = Mock(spec=Client), Ledger(":memory:")
+        client.request.side_effect = [page(1, "a", "b"), page(2, "c"), page(3), {"succeeded": True}]
         read_index(ledger, client, "simple-analytics-events", DAY)
+        first, second, third, last = client.request.call_args_list
         assert ledger.hours()[HOUR]["indexed"] == 3
-        assert [search["pit"]["id"] for search in searches] == ["pit", "pit after b"]
-        assert [search.get("search_after") for search in searches] == [None, ["b"]]
-        assert searches[0]["query"]["range"]["@timestamp"]["lt"] == "2026-11-25T00"
-        assert client.request.call_args_list[0] == call("POST", "/simple-analytics-events/_pit?keep_alive=5m")
-        assert client.request.call_args_list[-1] == call("DELETE", "/_pit", {"id": "pit after c"})
+        assert first.args[1].startswith("/simple-analytics-events/_search?scroll=")
+        assert first.args[2]["query"]["range"]["@timestamp"]["lt"] == "2026-11-25T00"
+        assert [again.args[2]["scroll_id"] for again in (second, third)] == ["scroll 1", "scroll 2"]
+        assert last == call("DELETE", "/_search/scroll", {"scroll_id": "scroll 3"})
 
     def test_an_index_that_does_not_exist_holds_nothing(self) -> None:
         client, ledger = Mock(spec=Client), Ledger(":memory:")
-        client.request.side_effect = ElasticsearchError("POST", "/events/_pit", "index_not_found_exception", 404)
+        client.request.side_effect = ElasticsearchError("POST", "/events/_search", "index_not_found_exception", 404)
         read_index(ledger, client, "events", DAY)
         assert ledger.hours() == {}
 
     def test_any_other_refusal_is_an_error(self) -> None:
         client = Mock(spec=Client)
-        client.request.side_effect = ElasticsearchError("POST", "/events/_pit", "security_exception", 403)
+        client.request.side_effect = ElasticsearchError("POST", "/events/_search", "security_exception", 403)
         with pytest.raises(ElasticsearchError, match="403"):
             read_index(Ledger(":memory:"), client, "events", DAY)

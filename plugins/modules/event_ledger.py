@@ -16,7 +16,7 @@ description:
     counted, and events = archived = indexed + undeliverable. The page C(docs/ledger.md) says what each term means.
   - It classifies lines by a rule of its own, apart from the one that the capture pipeline uses.
   - It only reads.
-author: Simple Analytics contributors
+author: Simple Analytics contributors (@simple-analytics)
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules

@@ -99,7 +99,6 @@ def strftime_form(pattern: str) -> str:
 class Event:
     def __init__(self, data: dict[str, Value] | None = None) -> None:
         self.data = dict(data or {})
-        self.cancelled = False
         self.data.setdefault("@version", "1")
         self.metadata = self.data.pop("@metadata", {})
         if not isinstance(self.metadata, dict):
@@ -196,25 +195,41 @@ class Event:
     def to_json(self) -> str:
         return to_json(self.data)
 
+    @classmethod
+    def restore(cls, packed: dict[str, Value]) -> Event:
+        """An event as it was elsewhere: what it lacks it goes on lacking."""
+        event = cls.__new__(cls)
+        event.data = _unpacked(packed)
+        event.metadata = event.data.pop("@metadata")
+        return event
+
+    @property
+    def whole(self) -> dict[str, Value]:
+        return self.data | {"@metadata": self.metadata}
+
     def dump(self) -> str:
-        """The whole event with its metadata, as queues and the Ruby child have it."""
-        return json.dumps(self.data | {"@metadata": self.metadata}, ensure_ascii=False, default=_tagged)
+        """The whole event for storage."""
+        return pack(self.whole)
 
     @classmethod
     def load(cls, text: str) -> Event:
-        event = cls.__new__(cls)
-        event.data = json.loads(text, object_hook=_untagged)
-        event.metadata = event.data.pop("@metadata")
-        event.cancelled = False
-        return event
+        return cls.restore(json.loads(text))
 
 
 def _tagged(value: Timestamp) -> dict[str, str]:
     return {"\0timestamp": str(value)}
 
 
-def _untagged(value: dict[str, Value]) -> Value:
-    return Timestamp.parse(value["\0timestamp"]) if "\0timestamp" in value else value
+def _unpacked(value: Value) -> Value:
+    if isinstance(value, dict):
+        if "\0timestamp" in value:
+            return Timestamp.parse(value["\0timestamp"])
+        return {key: _unpacked(item) for key, item in value.items()}
+    return [_unpacked(item) for item in value] if isinstance(value, list) else value
+
+
+# JSON in which a timestamp is a hash with a key of its own.
+pack = json.JSONEncoder(ensure_ascii=False, default=_tagged).encode
 
 
 def as_text(value: Value) -> str:

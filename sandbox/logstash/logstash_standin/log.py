@@ -25,6 +25,7 @@ class _Formatter(logging.Formatter):
 def start(level: str, directory: str | None) -> None:
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if directory:
+        Path(directory).mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(Path(directory, "logstash-plain.log")))
     for handler in handlers:
         handler.setFormatter(_Formatter())

@@ -10,7 +10,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-from .event import Value
+from .event import Value, pack
 
 HOME = Path(__file__).parent / "ruby"
 
@@ -36,7 +36,7 @@ class Ruby:
             process = self._process = self._process or self._start()
             assert process.stdin
             assert process.stdout
-            process.stdin.write(json.dumps([method, *arguments], ensure_ascii=False) + "\n")
+            process.stdin.write(pack([method, *arguments]) + "\n")
             process.stdin.flush()
             for line in process.stdout:
                 kind, *answer = json.loads(line)

@@ -125,10 +125,13 @@ class Settings:
         if not path.exists():
             return {}
         try:
-            read = _flat(yaml.safe_load(substituter(self.keystore, "as an Environment")(path.read_text())) or {})
+            read = _flat(self._read(path, "as an Environment") or {})
         except ConfigurationError as error:
             raise SettingsError(str(error), error.ruby_class) from error
         return {name: value for name, value in read.items() if value is not None}
+
+    def _read(self, path: Path, place: str) -> Value:
+        return yaml.safe_load(substituter(self.keystore, place)(path.read_text()))
 
     def _update(self, given: dict[str, Value]) -> None:
         for name, value in given.items():
@@ -160,7 +163,7 @@ class Settings:
             return [self.values]
         path = self.directory / "pipelines.yml"
         try:
-            listed = yaml.safe_load(path.read_text())
+            listed = self._read(path, "an environment")
         except FileNotFoundError:
             raise SettingsError(
                 f"Failed to read pipelines yaml file. Location: {path}, Exception:"

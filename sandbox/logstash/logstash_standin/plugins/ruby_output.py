@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from ..event import Event, Value
@@ -22,7 +21,7 @@ class RubyOutput(Output):
 
     def receive(self, events: list[Event]) -> None:
         try:
-            self.context.ruby.call("receive", self.id, [json.loads(event.dump()) for event in events])
+            self.context.ruby.call("receive", self.id, [event.whole for event in events])
         except RubyError as error:
             raise AbortedBatch if error.ruby_class.endswith("::AbortedBatchException") else error from None
 

@@ -55,6 +55,7 @@ module Wire
     case value
     when Hash
       return LogStash::Timestamp.new(value[TIMESTAMP]) if value.key?(TIMESTAMP)
+
       value.transform_values { |item| unpack(item) }
     when Array then value.map { |item| unpack(item) }
     else value
@@ -192,15 +193,22 @@ class Bridge
 
   def filter_one(script, event)
     results = script.filter(event)
-    begin
-      others = results.reject { |result| result.equal?(event) }.map { |result| Wire.dump(result) }
-      kept = results.any? { |result| result.equal?(event) } && !event.cancelled?
-      { event: kept ? Wire.dump(event) : nil, others: others, matched: true }
-    rescue StandardError => e
-      { event: Wire.dump(event), others: [], matched: true, error: "#{e.class}: #{e.message}" }
-    end
   rescue StandardError => e
-    { event: Wire.dump(event), others: [], matched: false, error: "#{e.class}: #{e.message}" }
+    failed(event, e, matched: false)
+  else
+    outcome(event, results)
+  end
+
+  def outcome(event, results)
+    same, others = results.partition { |result| result.equal?(event) }
+    kept = same.any? && !event.cancelled?
+    { event: (Wire.dump(event) if kept), others: others.map { |other| Wire.dump(other) }, matched: true }
+  rescue StandardError => e
+    failed(event, e, matched: true)
+  end
+
+  def failed(event, error, matched:)
+    { event: Wire.dump(event), others: [], matched: matched, error: "#{error.class}: #{error.message}" }
   end
 end
 

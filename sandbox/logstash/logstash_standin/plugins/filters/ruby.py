@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import ClassVar
 
 from ...event import Event, Value
@@ -34,20 +33,20 @@ class RubyFilter(Filter):
         self.context.ruby.call("start_script", self.id, self.settings["script_params"])
 
     def filter(self, events: list[Event]) -> list[Event]:
-        results = self.context.ruby.call("filter", self.id, [json.loads(event.dump()) for event in events])
+        results = self.context.ruby.call("filter", self.id, [event.whole for event in events])
         return [each for event, result in zip(events, results, strict=True) for each in self._outcome(event, result)]
 
     def _outcome(self, event: Event, result: dict[str, Value]) -> list[Event]:
         survivors = []
         if result["event"]:
-            event = Event.load(json.dumps(result["event"]))
+            event = Event.restore(result["event"])
             survivors.append(event)
         if result["matched"]:
             self.matched(event)
         if "error" in result:
             self.log.error("Could not process event: %s", result["error"])
             event.tag(self.settings["tag_on_exception"])
-        return survivors + [Event.load(json.dumps(other)) for other in result["others"]]
+        return survivors + [Event.restore(other) for other in result["others"]]
 
 
 PLUGIN = RubyFilter

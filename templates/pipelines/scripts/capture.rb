@@ -27,7 +27,7 @@ KEY = %r{\A(?:Processed/)?(?:Replay/([^/]+)/)?(.*)\z}m
 KEY_HOUR = /\.(\d{4}-\d\d-\d\d)-(\d\d)\.[^.\/]+(?:\.gz)?\z/
 DATE = /\A\d{4}-\d\d-\d\d\z/
 TIME = /\A\d\d:\d\d:\d\d\z/
-NUMBER = /\A\d+(?:\.\d+)?\z/
+NUMBER = /\A\d{1,9}(?:\.\d{1,9})?\z/
 BASE64URL = /\A[A-Za-z0-9_-]*={0,2}\z/
 SURROGATE = /\\u[dD][89abAB]\h\h\\u[dD][c-fC-F]\h\h|(\\u[dD][89a-fA-F]\h\h)|\\./m
 URL = %r{\A([a-z][a-z0-9+.-]*)://(?:[^/?#@]*@)?(\[[\h:.]+\]|[^/?#:]*)(?::\d*)?([^?#]*)(?:\?([^#]*))?}i

@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 cache=$1
+mkdir -p "$cache/packages"
 # SonarQube bundles the same Elasticsearch whole: the two versions belong together.
 elasticsearch=9.4.3
 sonarqube=26.9.0.129388

@@ -16,7 +16,8 @@ apt=$folder/packages/9.x/apt
 release=dists/stable/main/binary-$(dpkg --print-architecture)
 for deb in "$@"; do
   name=$(dpkg-deb --field "$deb" Package)
-  install -D -m 0644 "$deb" "$apt/pool/main/${name::1}/$name/$name.deb"
+  mkdir -p "$apt/pool/main/${name::1}/$name"
+  ln -f "$deb" "$apt/pool/main/${name::1}/$name/$name.deb"
 done
 cd "$apt"
 mkdir -p "$release"

@@ -20,6 +20,7 @@ printf '#ES_JAVA_OPTS=\n' > "$root/etc/default/elasticsearch"
 printf 'vm.max_map_count=262144\n' > "$root/usr/lib/sysctl.d/elasticsearch.conf"
 install -m 0644 "$here/elasticsearch.service" "$root/usr/lib/systemd/system/"
 script "$here/systemd-entrypoint" "$root/usr/share/elasticsearch/bin/systemd-entrypoint"
+# shellcheck disable=SC2016 # the variable is the script's own
 sed -i 's/^ES_DISTRIBUTION_TYPE=.*/ES_DISTRIBUTION_TYPE=deb/; s#ES_PATH_CONF="$ES_HOME"/config#ES_PATH_CONF=/etc/elasticsearch#' \
   "$root/usr/share/elasticsearch/bin/elasticsearch-env"
 # The vendor's package brings a Java of its own.

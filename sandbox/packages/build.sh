@@ -28,7 +28,7 @@ package() {
 
 home=$cache/elasticsearch-$elasticsearch
 [ -d "$home" ] || bash elasticsearch/home.sh "$elasticsearch" "$sonarqube" "$home"
-package elasticsearch "$(digest elasticsearch)" bash elasticsearch/deb.sh "$home" "$elasticsearch"
+package elasticsearch "$(digest build.sh elasticsearch)" bash elasticsearch/deb.sh "$home" "$elasticsearch"
 
 kcl=$cache/kcl-$(digest ../logstash/kcl)
 if [ ! -d "$kcl" ]; then

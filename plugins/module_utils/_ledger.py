@@ -33,27 +33,28 @@ CREATE TABLE malformed (key TEXT, hash TEXT, records INTEGER, PRIMARY KEY (key, 
 CREATE TABLE archived (id TEXT PRIMARY KEY, hour TEXT) WITHOUT ROWID;
 CREATE TABLE indexed (id TEXT PRIMARY KEY, hour TEXT) WITHOUT ROWID;
 CREATE TABLE refused (id TEXT PRIMARY KEY, hour TEXT) WITHOUT ROWID;
-CREATE VIEW fate AS
-    SELECT hit.hour, hit.id, key, line, hash, CASE
-        WHEN archived.id IS NULL THEN
-            IIF(ROW_NUMBER() OVER (PARTITION BY key, hash ORDER BY line) <= records, 'malformed', 'lost')
-        WHEN ROW_NUMBER() OVER (PARTITION BY hit.id ORDER BY hit.hour, key, line) = 1 THEN 'events'
-        ELSE 'repeated' END AS term
-    FROM hit LEFT JOIN archived ON archived.id = hit.id LEFT JOIN malformed USING (key, hash);
+CREATE VIEW archived_hit AS
+    SELECT hour, ROW_NUMBER() OVER (PARTITION BY id ORDER BY hour) > 1 AS is_repeated
+    FROM hit WHERE id IN (SELECT id FROM archived);
+CREATE VIEW other_hit AS
+    SELECT hour, id, key, line, hash,
+        ROW_NUMBER() OVER (PARTITION BY key, hash ORDER BY line) <= IFNULL(records, 0) AS is_malformed
+    FROM hit LEFT JOIN malformed USING (key, hash) WHERE id IS NULL OR id NOT IN (SELECT id FROM archived);
 CREATE VIEW undeliverable AS SELECT id, hour FROM refused WHERE id NOT IN (SELECT id FROM indexed);
 """
 
 COUNTS = """
 SELECT hour, 'delivered' AS term, SUM(lines) FROM delivered GROUP BY hour
 UNION ALL SELECT hour, 'filtered', SUM(lines) FROM filtered GROUP BY hour
-UNION ALL SELECT hour, term, COUNT(*) FROM fate GROUP BY hour, term
+UNION ALL SELECT hour, IIF(is_repeated, 'repeated', 'events') AS term, COUNT(*) FROM archived_hit GROUP BY hour, term
+UNION ALL SELECT hour, IIF(is_malformed, 'malformed', 'lost') AS term, COUNT(*) FROM other_hit GROUP BY hour, term
 UNION ALL SELECT hour, 'archived', COUNT(*) FROM archived GROUP BY hour
 UNION ALL SELECT hour, 'indexed', COUNT(*) FROM indexed GROUP BY hour
 UNION ALL SELECT hour, 'undeliverable', COUNT(*) FROM undeliverable GROUP BY hour
 """
 
 DIFFERENCES = {
-    "lost": "SELECT hour, id, key, line, hash FROM fate WHERE term = 'lost'",
+    "lost": "SELECT hour, id, key, line, hash FROM other_hit WHERE NOT is_malformed",
     "not_delivered": "SELECT hour, id FROM archived WHERE id NOT IN (SELECT id FROM hit WHERE id IS NOT NULL)",
     "not_archived": "SELECT hour, id FROM indexed WHERE id NOT IN (SELECT id FROM archived)",
     "missing_in_index": """

@@ -19,7 +19,7 @@ from .event import Event, Value
 from .log import inspect
 from .plugins import Factory
 from .plugins.base import AbortedBatch, ExecutionContext, Filter, Input, Output, Plugin
-from .queue import Queue
+from .queue import Queue, QueueClosed
 from .ruby import Ruby
 from .settings import Settings, size, substituter
 
@@ -88,8 +88,10 @@ class Pipeline:
         self._ruby.stop()
 
     def discard(self) -> None:
-        """End what building began, of a pipeline that is not to start."""
+        """End what building began."""
         self._ruby.close()
+        if self.dead_letters:
+            self.dead_letters.close()
 
     def _feed(self, plugin: Plugin) -> None:
         assert isinstance(plugin, Input)
@@ -97,6 +99,8 @@ class Pipeline:
         while not over and not self._stop.is_set():
             try:
                 plugin.run(self._push, self._stop)
+                over = True
+            except QueueClosed:
                 over = True
             except Exception:
                 self._log.exception("A plugin had an unrecoverable error. Will restart this plugin. %s", plugin.id)
@@ -129,10 +133,11 @@ class Pipeline:
             )
             self._stop.set()
         finally:
+            self.running = False
             for plugin in plugins_of(self._filters + self._outputs):
                 plugin.close()
-            self._ruby.close()
-            self.running = False
+            self._queue.close()
+            self.discard()
             self._log.info("Pipeline terminated {pipeline.id: %s}", inspect(self.id))
             ended()
 

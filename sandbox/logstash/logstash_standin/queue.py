@@ -10,6 +10,10 @@ from pathlib import Path
 from .event import Event
 
 
+class QueueClosed(Exception):  # noqa: N818  # no error
+    """Raised to an input that still pushes when its pipeline is over."""
+
+
 class Queue:
     """Events in a SQLite database: on disk it outlives a kill, in memory it is small."""
 
@@ -24,12 +28,15 @@ class Queue:
         self._max_bytes = max_bytes
         self._max_events = max_events
         self._batch = (0, 0, 0)
+        self._closed = False
         self._changed = threading.Condition()
 
     def push(self, events: list[Event]) -> None:
         texts = [event.dump() for event in events]
         with self._changed:
-            self._changed.wait_for(self._has_room)
+            self._changed.wait_for(lambda: self._closed or self._has_room())
+            if self._closed:
+                raise QueueClosed
             self._database.executemany("INSERT INTO events (event) VALUES (?)", [(text,) for text in texts])
             self._database.commit()
             self._count(len(texts), sum(map(len, texts)))
@@ -58,3 +65,9 @@ class Queue:
             self._database.execute("DELETE FROM events WHERE id <= ?", (last,))
             self._database.commit()
             self._count(-events, -length)
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            self._database.close()

@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 cache=$1
-mkdir -p "$cache/packages"
+exec 9> "$cache/.lock"
+flock 9
 # SonarQube bundles the same Elasticsearch whole: the two versions belong together.
 elasticsearch=9.4.3
 sonarqube=26.9.0.129388

@@ -133,6 +133,9 @@ class Handler(BaseHTTPRequestHandler):
         self.server.headers = {name: self.headers[name] for name in names if name in self.headers}
         items = [self.server.item(line["index"]) for line in lines[::2]]
         answer = {"errors": any("error" in item["index"] for item in items), "items": items}
+        if self.server.next("bulk_drop", False):
+            self.close_connection = True
+            return
         raw = self.server.next("bulk_raw", None) or json.dumps(answer)
         self._answer(self.server.next("bulk_http", 200), raw.encode())
 

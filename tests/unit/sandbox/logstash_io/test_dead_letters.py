@@ -10,7 +10,7 @@ from logstash_standin.plugins.base import Input
 
 from .conftest import Workshop
 
-INPUT = 'input { dead_letter_queue { path => "${VEC_OUT}" pipeline_id => "indexer" clean_consumed => true } }'
+INPUT = 'input { dead_letter_queue { path => "${VEC_OUT}" pipeline_id => "indexer" clean_consumed => %s } }'
 
 
 def letters(directory: Path, count: int, **settings: int | str) -> DeadLetterQueue:
@@ -51,8 +51,8 @@ class TestQueue:
 
 
 class TestInput:
-    def read(self, workshop: Workshop) -> list[Event]:
-        [plugin] = workshop.plugins("input", INPUT)
+    def read(self, workshop: Workshop, clean: str = "false") -> list[Event]:
+        [plugin] = workshop.plugins("input", INPUT % clean)
         assert isinstance(plugin, Input)
         pushed: list[Event] = []
         workshop.stop.clear()
@@ -71,9 +71,10 @@ class TestInput:
         assert event.get("[@metadata][dead_letter_queue][plugin_id]") == "out"
         assert Timestamp.parse(event.get("[@metadata][dead_letter_queue][entry_time]"))
 
-    def test_each_letter_is_read_once_and_then_gone(self, workshop: Workshop) -> None:
+    @pytest.mark.parametrize("clean, left", [("true", 0), ("false", 200)])
+    def test_each_letter_is_read_once(self, workshop: Workshop, clean: str, left: int) -> None:
         queue = letters(workshop.directory / "indexer", 200)
-        assert len(self.read(workshop)) == 200
-        assert queue.size() == 0
+        assert len(self.read(workshop, clean)) == 200
+        assert len(queue.read(0, 999)) == left
         queue.write(Event({"n": 200}), "elasticsearch", "out", "status: 404")
-        assert [event.get("n") for event in self.read(workshop)] == [200]
+        assert [event.get("n") for event in self.read(workshop, clean)] == [200]

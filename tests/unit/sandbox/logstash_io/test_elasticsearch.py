@@ -94,6 +94,18 @@ def test_it_waits_for_an_elasticsearch_that_comes_later(
     assert len(server.bulks) == 1
 
 
+def test_it_comes_back_to_a_host_that_dropped_a_call(
+    workshop: Workshop, stub: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("logstash_standin.plugins.outputs.elasticsearch.RESURRECT_DELAY", 0)
+    server = stub({"bulk_drop": [True]})
+    plugin = output(workshop)
+    plugin.register()
+    plugin.receive([event("a")])
+    assert server.calls.count("HEAD /") == 2
+    assert len(server.bulks) == 2
+
+
 @pytest.mark.parametrize("queue", ["memory", "persisted"])
 def test_a_stop_gives_up_a_batch_that_is_refused_as_a_whole(workshop: Workshop, stub: Start, queue: str) -> None:
     stub({"bulk_http": [503] * 9})

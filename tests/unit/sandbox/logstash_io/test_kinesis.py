@@ -33,7 +33,8 @@ CLIENT = """
 import pathlib, sys
 told = pathlib.Path(sys.argv[1])
 print(sys.argv[2], flush=True)
-told.open("a").write(sys.stdin.readline() or "none\\n")
+answer = sys.stdin.readline() or "none\\n"
+told.open("a").write(answer)
 if sys.argv[3] == "stays":
     sys.stdin.readline()
 """

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 from ansible.errors import AnsibleFilterError
+from ansible.module_utils.common.yaml import SafeLoader
 
 DOCUMENTATION = r"""
 name: cloudformation_template
@@ -41,17 +42,18 @@ _value:
 """
 
 
-class TemplateLoader(yaml.SafeLoader):
+class TemplateLoader(SafeLoader):  # type: ignore[misc] # Ansible has no types; its loader is the one in C where there is one
     """YAML as CloudFormation writes it."""
 
 
 def _function(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     """Turn a short form into the long one."""
+    value: Any = None
     if isinstance(node, yaml.ScalarNode):
-        value: Any = loader.construct_scalar(node)
+        value = loader.construct_scalar(node)
     elif isinstance(node, yaml.SequenceNode):
         value = loader.construct_sequence(node, deep=True)
-    else:
+    elif isinstance(node, yaml.MappingNode):
         value = loader.construct_mapping(node, deep=True)
     if suffix in ("Ref", "Condition"):
         return {suffix: value}

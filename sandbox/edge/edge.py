@@ -34,7 +34,7 @@ ESCAPED = frozenset(b"""<>"#%{}|\\^~[]`'""") | frozenset(range(33)) | frozenset(
 LOCATIONS = ("FRA56-P1", "IAD89-C2", "LHR50-P4", "NRT57-P3", "SFO53-C1")
 MAX_URL_BYTES = 8192
 MAX_HEADER_BYTES = 20480
-FRESH_SECONDS = 5  # for the distribution's configuration and for objects from the origin
+FRESH_SECONDS = 5
 UNREACHABLE = (BotoCoreError, ClientError, OSError)
 
 
@@ -145,20 +145,16 @@ class Edge(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], name: str, log: AccessLog, s3: Any, cloudfront: Any) -> None:  # noqa: ANN401
         super().__init__(address, Handler)
         self.log, self._name, self._s3, self._cloudfront = log, name, s3, cloudfront
-        self._lock = threading.Lock()
-        self._distribution: Distribution | None = None
-        self._distribution_until = 0.0
+        self.distribution: Distribution | None = None
         self._cache: dict[tuple[str, str], tuple[float, Answer]] = {}
 
-    def distribution(self) -> Distribution | None:
-        with self._lock:
-            if time.monotonic() > self._distribution_until:
-                try:
-                    self._distribution = find_distribution(self._cloudfront, self._name)
-                except UNREACHABLE as error:
-                    print(f"Failed to read the distribution: {error}", file=sys.stderr)
-                self._distribution_until = time.monotonic() + (FRESH_SECONDS if self._distribution else 0.5)
-            return self._distribution
+    def refresh(self) -> None:
+        """Reads the distribution's configuration and delivers its log; what cannot be done now is for the next time."""
+        try:
+            self.distribution = find_distribution(self._cloudfront, self._name)
+            self.log.deliver()
+        except UNREACHABLE as error:
+            print(f"Failed to reach AWS, lines wait: {error}", file=sys.stderr)
 
     def answer(self, distribution: Distribution, method: str, path: str) -> Answer:
         if method not in distribution.methods:
@@ -175,7 +171,7 @@ class Edge(ThreadingHTTPServer):
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
             answer = Answer(status, "Error", "Error", {}, f"{HTTPStatus(status).phrase}\n".encode())
         except UNREACHABLE:
-            return cached or Answer(502, "Error", "OriginConnectError", {}, b"The origin does not answer.\n")
+            answer = cached or Answer(502, "Error", "OriginConnectError", {}, b"The origin does not answer.\n")
         hit = replace(answer, result="Hit", detail="Hit") if answer.result == "Miss" else answer
         self._cache[distribution.bucket, key] = (time.monotonic() + FRESH_SECONDS, hit)
         return answer
@@ -200,7 +196,7 @@ class Handler(BaseHTTPRequestHandler):
         header_bytes = sum(len(f"{name}: {value}\r\n") for name, value in self.headers.items())
         if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
             self.close_connection = True  # nobody reads the body
-        distribution = self.server.distribution()
+        distribution = self.server.distribution
         if distribution is None:
             self._send(Answer(503, "Error", "Error", {}, b"There is no distribution yet.\n"), {})
             return
@@ -262,7 +258,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     config = Config(
-        retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=10, s3={"addressing_style": "path"}
+        retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=5, s3={"addressing_style": "path"}
     )
     connection = {"endpoint_url": arguments.endpoint_url, "region_name": arguments.region, "config": config}
     s3, cloudfront = boto3.client("s3", **connection), boto3.client("cloudfront", **connection)
@@ -277,21 +273,15 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     with Edge((host, int(port)), arguments.distribution, log, s3, cloudfront) as edge:
+        edge.refresh()
         threading.Thread(target=edge.serve_forever, daemon=True).start()
         print(f"edge: listening on {arguments.listen}", flush=True)
         while not stop.is_set():
             log.full.wait(arguments.batch_seconds)
             log.full.clear()
-            _deliver(log)
+            edge.refresh()
         edge.shutdown()
-        _deliver(log)
-
-
-def _deliver(log: AccessLog) -> None:
-    try:
-        log.deliver()
-    except UNREACHABLE as error:
-        print(f"Failed to deliver access logs, they wait: {error}", file=sys.stderr)
+        edge.refresh()
 
 
 if __name__ == "__main__":

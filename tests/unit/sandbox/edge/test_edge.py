@@ -190,9 +190,9 @@ class Running:
             "Body": io.BytesIO(b"GIF"),
         }
         self.log = Mock(spec=AccessLog)
-        self.edge = Edge(("127.0.0.1", 0), "", self.log, self.s3, None)
-        self.distribution = distribution
-        self.edge.distribution = lambda: self.distribution  # type: ignore[method-assign]
+        self.cloudfront = Mock(spec=["list_distributions"])
+        self.edge = Edge(("127.0.0.1", 0), "", self.log, self.s3, self.cloudfront)
+        self.edge.distribution = distribution
         self._thread = threading.Thread(target=self.edge.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
         self.connection = HTTPConnection(*self.edge.server_address[:2], timeout=5)  # type: ignore[arg-type]
@@ -207,7 +207,7 @@ class Running:
 
     def lines(self) -> list[dict[str, str]]:
         # A line is written after its answer; the next answer on the same connection comes after that.
-        self.distribution = None
+        self.edge.distribution = None
         self.get("/")
         written = [logged.args[1].split("\t") for logged in self.log.append.call_args_list]
         return [dict(zip(FIELDS.split(" "), columns, strict=True)) for columns in written]
@@ -264,9 +264,27 @@ class TestAnswers:
         assert running.get("/pixel.gif").status == 200
 
     def test_without_a_distribution_nothing_is_served_or_logged(self, running: Running) -> None:
-        running.distribution = None
+        running.edge.distribution = None
         assert running.get("/pixel.gif").status == 503
         assert running.lines() == []
+
+
+class TestRefresh:
+    def test_a_distribution_that_was_deleted_is_gone(self, running: Running) -> None:
+        running.cloudfront.list_distributions.return_value = {"DistributionList": {}}
+        running.edge.refresh()
+        assert running.get("/pixel.gif").status == 503
+
+    def test_while_aws_is_away_all_stays_as_it_was(self, running: Running) -> None:
+        running.cloudfront.list_distributions.side_effect = AWAY
+        running.edge.refresh()
+        assert running.get("/pixel.gif").status == 200
+
+    def test_a_delivery_that_fails_does_not_end_the_edge(self, running: Running) -> None:
+        running.cloudfront.list_distributions.return_value = {"DistributionList": {}}
+        running.log.deliver.side_effect = AWAY
+        running.edge.refresh()
+        assert running.log.deliver.call_args_list == [call()]
 
 
 class TestLines:

@@ -86,6 +86,12 @@ def test_events_and_all_others_part_at_the_outputs_of_capture(pipelines: dict[st
     assert sorted(conditions) == ['[@metadata][route] != "event"', '[@metadata][route] == "event"']
 
 
+def test_plugins_of_a_pipeline_have_ids_of_their_own(pipelines: dict[str, Pipeline]) -> None:
+    for pipeline in pipelines.values():
+        ids = re.findall(r'\bid => "(.+)"', configuration(pipeline))
+        assert len(ids) == len(set(ids)) > 0
+
+
 def test_no_two_plugins_share_a_temporary_directory(pipelines: dict[str, Pipeline]) -> None:
     text = "".join(map(configuration, pipelines.values()))
     directories = re.findall(r'temporary_directory => "(.+)"', text)

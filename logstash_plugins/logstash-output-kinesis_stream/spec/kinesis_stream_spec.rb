@@ -97,6 +97,13 @@ describe LogStash::Outputs::KinesisStream do
     end
   end
 
+  it "tells what Kinesis said" do
+    kinesis.answer { |_| [400, '{"__type":"ResourceNotFoundException","message":"Stream events not found"}'] }
+    output.multi_receive(events(1))
+    expect(logger).to have_received(:warn)
+      .with("Sending records again", include(:reason => /PutRecords answered 400: .*Stream events not found/))
+  end
+
   context "with an endpoint on which nobody listens yet" do
     let(:endpoint) { "http://127.0.0.1:#{kinesis.free_port}" }
 

@@ -146,7 +146,7 @@ end
 def payload(logged)
   raise Malformed, "empty_query" if logged.nil?
 
-  query = valid(unescape(logged))
+  query = unescape(logged)
   raise Malformed, "too_large" if query.bytesize > QUERY_BYTES
 
   decoded = valid(unescape(query))

@@ -239,6 +239,7 @@ class TestMalformed:
         "query, expected",
         [
             ("a=Gr%F6%DFe", "invalid_encoding"),
+            ("a=Gr%F6+%2520", "invalid_encoding"),
             ("%257B%2522a%2522:%2522%25FF%2522%257D", "invalid_encoding"),
             ("e=" + base64.urlsafe_b64encode(b'{"a":"\xff"}').decode(), "invalid_encoding"),
             ("e=" + base64.urlsafe_b64encode(b"[1]").decode(), "not_an_object"),
@@ -412,7 +413,7 @@ class TestUrl:
     @pytest.mark.parametrize(
         "url, parts",
         [
-            ("https://user:word@a.example/p", {"scheme": "https", "domain": "a.example", "path": "/p"}),
+            ("HTTPS://user:word@A.example/p", {"scheme": "https", "domain": "a.example", "path": "/p"}),
             ("http://[2001:db8::1]:8080/?", {"scheme": "http", "domain": "[2001:db8::1]", "path": "/"}),
             ("app://a.example?x#y", {"scheme": "app", "domain": "a.example", "query": "x"}),
             ("file:///etc/motd", {"scheme": "file", "path": "/etc/motd"}),

@@ -121,7 +121,6 @@ class LogStash::Outputs::KinesisStream < LogStash::Outputs::Base
       give_up_batch if shutdown_requested?
       sleep([left, 1].min)
     end
-    give_up_batch if shutdown_requested?
   end
 
   def clock

@@ -46,7 +46,10 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--path.data")
     parser.add_argument("--path.logs")
     parser.add_argument("-V", "--version", action="version", version=f"logstash {VERSION} (stand-in)")
-    return parser.parse_args(arguments)
+    options, rest = parser.parse_known_args(arguments)
+    if rest:
+        parser.error(f"Unrecognised option '{rest[0]}'")
+    return options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -59,6 +59,12 @@ class SettingsError(Exception):
         self.ruby_class = ruby_class
 
 
+class PipelineSettingError(ConfigurationError):
+    """A setting that a pipeline cannot have of its own."""
+
+    ruby_class = "ArgumentError"
+
+
 def substituter(keystore: Keystore, place: str = "an environment") -> Callable[[str], str]:
     """A function that fills in `${NAME}` and `${NAME:default}`: the keystore's value, else the environment's."""
 
@@ -151,7 +157,7 @@ class Settings:
         flat = _flat(given)
         for name in flat:
             if name not in PIPELINE:
-                raise ConfigurationError(
+                raise PipelineSettingError(
                     f'Only pipeline related settings are expected. Received "{name}".'
                     f" Allowed settings: {inspect(sorted(PIPELINE))}"
                 )

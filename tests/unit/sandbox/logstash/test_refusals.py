@@ -78,8 +78,18 @@ def test_a_setting_that_it_does_not_know(
     assert said in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("listed, said", [("", "file is empty"), ("pipeline.id: one", "must contain an array")])
-def test_a_list_of_pipelines_that_is_none(
+@pytest.mark.parametrize(
+    "listed, said",
+    [
+        ("", "file is empty"),
+        ("pipeline.id: one", "must contain an array"),
+        (
+            "- api.http.port: 1",
+            'ArgumentError, message: "Only pipeline related settings are expected. Received \\"api.http.port',
+        ),
+    ],
+)
+def test_a_list_of_pipelines_that_it_cannot_take(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], listed: str, said: str
 ) -> None:
     (tmp_path / "logstash.yml").write_text("allow_superuser: true\n")
@@ -92,7 +102,7 @@ def test_an_argument_that_it_does_not_know(capsys: pytest.CaptureFixture[str]) -
     with pytest.raises(SystemExit) as stop:
         main(["--config.reload.automatic"])
     assert stop.value.code == 1
-    assert "--config.reload.automatic" in capsys.readouterr().err
+    assert "ERROR: Unrecognised option '--config.reload.automatic'" in capsys.readouterr().err
 
 
 def test_a_date_pattern_that_it_does_not_know() -> None:

@@ -272,7 +272,8 @@ def test_a_stop_leaves_the_batch_of_a_stuck_output_in_the_queue(start: Start, tm
     send(process, "one\ntwo\n")
     await_log(process, "Sending again {count: ")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=20) == 0
+    assert b"could not be delivered and stays in the queue" in process.communicate(timeout=20)[1]
+    assert process.returncode == 0
 
     process = start("-f", "main.conf", settings=settings + "queue.drain: true\n", main_conf=pipeline())
     assert process.communicate(timeout=60)[0] == b"one\ntwo\n"

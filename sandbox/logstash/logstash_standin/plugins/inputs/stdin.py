@@ -9,19 +9,26 @@ import threading
 from collections.abc import Callable
 from typing import ClassVar
 
-from ...event import Event
-from ..base import Input, Option
+from ...event import Event, Value
+from ..base import ExecutionContext, Input, Option
 from ..charset import to_text
+from ..codecs.json_lines import JsonLinesCodec
+from ..codecs.line import LineCodec
 
 
 class StdinInput(Input):
     codec = "line"
     options: ClassVar[dict[str, Option]] = {"ecs_compatibility": Option(("disabled", "v1", "v8"))}
 
+    def __init__(self, context: ExecutionContext, settings: dict[str, Value]) -> None:
+        super().__init__(context, settings)
+        # A stream needs a codec that knows where one event ends.
+        streaming = {"plain": LineCodec, "json": JsonLinesCodec}.get(settings["codec"].name)
+        self._codec = streaming(context, settings["codec"].settings) if streaming else settings["codec"]
+
     def run(self, push: Callable[[list[Event]], None], stop: threading.Event) -> None:
-        codec = self.settings["codec"]
         while not stop.is_set() and (data := os.read(0, 16_384)):
-            push([self._decorated(event, data) for event in codec.decode(data)])
+            push([self._decorated(event, data) for event in self._codec.decode(data)])
 
     def _decorated(self, event: Event, data: bytes) -> Event:
         ecs = (

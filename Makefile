@@ -38,7 +38,7 @@ $(link):
 	@ln -sfn ../../../.. $@
 
 demo: setup ## The main job on this machine: landscape, site.yml, traffic, ledger [LOGS=path] [PIXEL_PATH=regex]
-	@ansible-playbook sandbox/demo.yml
+	@LOGS='$(LOGS)' PIXEL_PATH='$(PIXEL_PATH)' bash sandbox/demo.sh
 
 stop: ## Leave nothing running and nothing mounted
 	@ansible-playbook sandbox/stop.yml

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prints what a demonstration left to look at; its last line is the ledger's, its exit code 1 unless that closes.
+
+python3 -m sandbox.summary LEDGER.json
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+CLOUD = "10.89.77.2"
+SEARCH = "10.89.77.31"
+SECRET = "/analytics-local/elasticsearch_reader_password"
+
+LOOK = f"""
+Send a hit:          curl 'http://{CLOUD}:8080/pixel.gif?event=view&url=https%3A%2F%2Fexample.org%2F'
+Read the password:   AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test ansible localhost -m ansible.builtin.debug \\
+                       -a "msg={{{{ lookup('amazon.aws.ssm_parameter', '{SECRET}', region='us-east-1', endpoint_url='http://{CLOUD}:4566') }}}}"
+Query the index:     curl --insecure --user reader 'https://{SEARCH}:9200/simple-analytics-events/_search?size=1&pretty'
+Account again:       ansible-playbook playbooks/audit.yml -e event_ledger_open_hours=0
+Stop it all:         make stop
+"""
+
+
+def main() -> int:
+    ledger = json.loads(Path(sys.argv[1]).read_text())
+    print("\n".join(ledger["table"]))
+    print(LOOK)
+    print(ledger["summary"])
+    return int(not ledger["closed"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

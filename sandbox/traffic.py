@@ -151,9 +151,12 @@ def send(edge: str, count: int, seed: int, rate: float) -> tuple[dict[str, objec
     for number, request in enumerate(requests(count, seed), 1):
         if rate and (early := started + number / rate - time.monotonic()) > 0:
             time.sleep(early)
-        connection.request(request.method, request.target, headers=request.headers)
-        response = connection.getresponse()
-        response.read()
+        try:
+            connection.request(request.method, request.target, headers=request.headers)
+            response = connection.getresponse()
+            response.read()
+        except OSError as error:
+            sys.exit(f"Failed to reach the edge {edge}: {error}.")
         if request.outcome != "filtered" and response.status != 200:
             sys.exit(f"Failed to get the pixel {request.target} from {edge}: {response.status} {response.reason}.")
         ids.add(response.headers["X-Amz-Cf-Id"])

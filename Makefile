@@ -25,7 +25,7 @@ packages:
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	fi
 
-.venv/.complete: requirements.txt tests/requirements.txt | packages
+.venv/.complete: requirements.txt tests/requirements.txt sandbox/bootstrap.txt sandbox/logstash/requirements.txt | packages
 	@echo "== Making the Python environment in .venv"
 	@rm -rf .venv
 	@python3 -m venv .venv

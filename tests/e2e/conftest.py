@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The running local landscape, as `make demo` leaves it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import ssl
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import boto3
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+NAME = "analytics-local"
+AWS = {
+    "endpoint_url": "http://10.89.77.2:4566",
+    "region_name": "us-east-1",
+    "aws_access_key_id": "test",
+    "aws_secret_access_key": "test",
+}
+ELASTICSEARCH = "https://10.89.77.31:9200"
+Json = dict[str, Any]
+
+
+@dataclass
+class Landscape:
+    folder: Path
+
+    def __post_init__(self) -> None:
+        self.s3, self.kinesis = boto3.client("s3", **AWS), boto3.client("kinesis", **AWS)
+        stacks = boto3.client("cloudformation", **AWS).describe_stacks()["Stacks"]
+        self.outputs = {
+            output["OutputKey"]: output["OutputValue"]
+            for stack in stacks
+            if stack["StackName"].startswith(f"{NAME}-")
+            for output in stack.get("Outputs", [])
+        }
+
+    def audit(self) -> Json:
+        """The ledger, once it closes; lines of log files of any age count."""
+        report = self.folder / "ledger.json"
+        given = {"event_ledger_open_hours": 0, "event_ledger_retention_days": 40000, "event_ledger_report": str(report)}
+        command = ["ansible-playbook", "playbooks/audit.yml", "-e", json.dumps(given)]
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stdout + run.stderr
+        result: Json = json.loads(report.read_text())
+        return result
+
+    def traffic(self, *arguments: str) -> subprocess.Popen[str]:
+        """Sends requests, says so line by line, and ends when all are delivered as log lines."""
+        command = [
+            sys.executable,
+            "-u",
+            "-m",
+            "sandbox.traffic",
+            "--report",
+            str(self.folder / "sent.json"),
+            *arguments,
+        ]
+        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def sent(self, traffic: subprocess.Popen[str]) -> Json:
+        said, _ = traffic.communicate()
+        assert traffic.returncode == 0, said
+        counts: Json = json.loads((self.folder / "sent.json").read_text())
+        return counts
+
+    def texts(self, bucket: str, prefix: str) -> Iterator[str]:
+        """Whole objects, uncompressed."""
+        for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for found in page.get("Contents", []):
+                yield gzip.decompress(self.s3.get_object(Bucket=bucket, Key=found["Key"])["Body"].read()).decode()
+
+    def records(self) -> Iterator[str]:
+        """What the stream holds."""
+        stream = self.outputs["StreamName"]
+        for shard in self.kinesis.list_shards(StreamName=stream)["Shards"]:
+            iterator = self.kinesis.get_shard_iterator(
+                StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+            )["ShardIterator"]
+            while True:
+                answer = self.kinesis.get_records(ShardIterator=iterator)
+                yield from (record["Data"].decode() for record in answer["Records"])
+                if not answer["Records"]:
+                    break
+                iterator = answer["NextShardIterator"]
+
+    def documents(self, size: int = 10000) -> Iterator[str]:
+        """What readers find in the index, the newest first."""
+        ssm = boto3.client("ssm", **AWS)
+
+        def secret(key: str) -> str:
+            value: str = ssm.get_parameter(Name=f"/{NAME}/{key}", WithDecryption=True)["Parameter"]["Value"]
+            return value
+
+        login = b64encode(f"reader:{secret('elasticsearch_reader_password')}".encode()).decode()
+        request = Request(
+            f"{ELASTICSEARCH}/simple-analytics-events/_search?size={size}&sort=@timestamp:desc",
+            headers={"Authorization": f"Basic {login}"},
+        )
+        authority = ssl.create_default_context(cadata=secret("elasticsearch_ca_certificate"))
+        with urlopen(request, context=authority) as response:
+            for hit in json.load(response)["hits"]["hits"]:
+                yield json.dumps(hit["_source"])
+
+
+@pytest.fixture(scope="session")
+def landscape(tmp_path_factory: pytest.TempPathFactory) -> Landscape:
+    return Landscape(tmp_path_factory.mktemp("landscape"))
+
+
+def grown(before: Json, after: Json) -> dict[str, int]:
+    return {term: after["totals"][term] - before["totals"][term] for term in after["totals"]}

@@ -49,9 +49,7 @@ class TemporaryFile:
 
     def flush(self) -> None:
         """Hand everything to the operating system, so that it outlives a kill; the real one does not."""
-        if self.meter:
-            self.file.flush(zlib.Z_SYNC_FLUSH)
-        self.raw.flush()
+        self.file.flush()
 
     def close(self) -> None:
         self.file.close()
@@ -59,7 +57,7 @@ class TemporaryFile:
 
 
 class S3Output(Output):
-    default_codec = "line"
+    codec = "line"
     options: ClassVar[dict[str, Option]] = {
         **OPTIONS,
         "bucket": Option(required=True),

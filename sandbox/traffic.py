@@ -211,7 +211,11 @@ class LogBucket:
 
     def put(self, source: Path) -> int:
         files = sorted(source.iterdir()) if source.is_dir() else [source]
-        logs = [file for file in files if file.is_file() and file.suffix != ".md" and not file.name.startswith(".")]
+        logs = [
+            file
+            for file in files
+            if file.is_file() and file.suffix not in (".md", ".yml") and not file.name.startswith(".")
+        ]
         for number, log in enumerate(logs, 1):
             key = self._prefix + object_name(log.name, log.read_bytes()[:2] == b"\x1f\x8b")
             self._s3.upload_file(str(log), self._bucket, key)

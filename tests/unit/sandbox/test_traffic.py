@@ -128,6 +128,7 @@ class TestLogBucket:
         (tmp_path / "b.gz").write_bytes(gzip.compress(b""))
         (tmp_path / "a.log").write_text("x")
         (tmp_path / "SOURCES.md").write_text("no log")
+        (tmp_path / "expected.yml").write_text("no log")
         assert bucket.put(tmp_path) == 2
         keys = [each.args[2] for each in s3.upload_file.call_args_list]
         assert [re.sub(r"-[0-9a-f]{8}", "", key) for key in keys] == ["cloudfront/a.log", "cloudfront/b.gz"]

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 hits=${HITS:-2000}
 ledger=.cache/ledger.json
-variables=(-e event_ledger_open_hours=0 -e "event_ledger_report=$PWD/$ledger")
+variables=(-e event_ledger_open_hours=0 -e event_ledger_retention_days=40000 -e "event_ledger_report=$PWD/$ledger")
 if [ -n "${PIXEL_PATH:-}" ]; then variables+=(-e "simple_analytics_pixel_path=$PIXEL_PATH"); fi
 
 step() { printf '\n== %s (%d s since the start)\n\n' "$1" "$SECONDS"; }

@@ -12,15 +12,13 @@ from pathlib import Path
 
 CLOUD = "10.89.77.2"
 SEARCH = "10.89.77.31"
-SECRET = "/analytics-local/elasticsearch_reader_password"
 
 LOOK = f"""
-Send a hit:          curl 'http://{CLOUD}:8080/pixel.gif?event=view&url=https%3A%2F%2Fexample.org%2F'
-Read the password:   AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test ansible localhost -m ansible.builtin.debug \\
-                       -a "msg={{{{ lookup('amazon.aws.ssm_parameter', '{SECRET}', region='us-east-1', endpoint_url='http://{CLOUD}:4566') }}}}"
-Query the index:     curl --insecure --user reader 'https://{SEARCH}:9200/simple-analytics-events/_search?size=1&pretty'
-Account again:       ansible-playbook playbooks/audit.yml -e event_ledger_open_hours=0
-Stop it all:         make stop
+Send a hit:        curl 'http://{CLOUD}:8080/pixel.gif?event=view&url=https%3A%2F%2Fexample.org%2F'
+Query the index:   curl --insecure --user reader 'https://{SEARCH}:9200/simple-analytics-events/_search?size=1&pretty'
+  its password:    . .venv/bin/activate; ansible-playbook sandbox/password.yml
+Account again:     ansible-playbook playbooks/audit.yml -e event_ledger_open_hours=0
+Stop it all:       make stop
 """
 
 

@@ -13,9 +13,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import ansible_collections
 import ansible_test
 
-from tests.collection_copy import ROOT, copy_collection
+from tests.collection_copy import copy_collection
 
 CACHE = Path(os.environ.get("SIMPLE_ANALYTICS_CACHE", Path.home() / ".cache" / "simple-analytics"))
 
@@ -45,12 +46,21 @@ def prepare_home(home: Path) -> None:
     script.write_text(GET_PIP.format(version=version))
 
 
+def lend_dependencies(collections: Path) -> None:
+    """Lay what our documentation refers to beside the copy."""
+    link = collections / "amazon"
+    link.unlink(missing_ok=True)
+    link.symlink_to(Path(ansible_collections.__path__[0]) / "amazon")
+
+
 def main() -> int:
     kind = sys.argv[1]
     home = CACHE / "ansible-test-home"
     prepare_home(home)
-    copy = copy_collection(ROOT / ".cache" / kind)
-    # ansible-test reads the file list from git; without a repository it takes every file below the folder.
+    # Outside the repository: what git ignores here, ansible-test would not see either.
+    below = CACHE / "ansible-test"
+    copy = copy_collection(below)
+    lend_dependencies(below / "ansible_collections")
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     command = ["ansible-test", kind, "--venv", "--python", python, "--color", "no", *sys.argv[2:]]
     environment = {**os.environ, "HOME": str(home)}

@@ -95,7 +95,7 @@ def select(words: list[str]) -> list[Part]:
 
 
 def main() -> int:
-    os.environ.setdefault("FORCE_COLOR", "0")
+    os.environ["NO_COLOR"] = "1"
     REPORTS.mkdir(parents=True, exist_ok=True)
     outcomes = [run(part) for part in select(sys.argv[1:])]
     print("\npart                   passed  failed   seconds")

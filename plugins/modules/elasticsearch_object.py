@@ -12,7 +12,7 @@ short_description: Manage templates, roles and users of an Elasticsearch cluster
 version_added: 0.1.0
 description:
   - Creates, changes and deletes what a cluster keeps by name, described by the body of the cluster's own API.
-author: Simple Analytics contributors
+author: Simple Analytics contributors (@simple-analytics)
 extends_documentation_fragment:
   - simple_analytics.pipeline.elasticsearch
 attributes:

@@ -143,7 +143,7 @@ def buckets(ministack: Emulator) -> set[str]:
     return {name.split("-")[1] for name in names if name.startswith(f"{NAME}-")}
 
 
-@pytest.mark.parametrize("typed", [(), ("--extra-vars", "teardown=another")])
+@pytest.mark.parametrize("typed", [(), ("--extra-vars", "teardown=another")], ids=["nothing", "another name"])
 def test_a_teardown_without_the_name_says_what_it_would_destroy_and_stops(
     ministack: Emulator, landscape: Landscape, typed: tuple[str, ...]
 ) -> None:

@@ -10,10 +10,23 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
 def copy_collection(below: Path) -> Path:
     """Copy what git tracks to BELOW/ansible_collections/simple_analytics/pipeline and return that folder."""
     target = below / "ansible_collections" / "simple_analytics" / "pipeline"
-    shutil.rmtree(target, ignore_errors=True)
+    for kept in target.glob("*") if target.exists() else ():
+        if kept.name == "tests":  # ansible-test keeps its virtual environments in tests/output
+            for part in kept.iterdir():
+                if part.name != "output":
+                    remove(part)
+        else:
+            remove(kept)
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in filter(None, listed.split("\0")):
         source = ROOT / name

@@ -125,6 +125,10 @@ def test_a_second_run_changes_nothing(landscape: Landscape) -> None:
             "cloudfront_buckets_and_stream_parameters.StreamRetentionHours is 12; it must be 24 to 8760 hours",
         ),
         ({"event_processor_parameters": {}}, "event_processor_parameters.VpcId is not set; it must be the id of a VPC"),
+        (
+            {"elasticsearch_cluster_parameters": {"VpcId": "vpc-1", "SubnetIds": ["subnet-1", "subnet-2"]}},
+            "elasticsearch_cluster_parameters.SubnetIds names 2 of the 3 subnets that 3 nodes need",
+        ),
     ],
 )
 def test_wrong_variables_stop_before_anything_is_touched(

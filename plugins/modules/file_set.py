@@ -13,7 +13,7 @@ version_added: 0.1.0
 description:
   - Writes text files, makes the folders they lie in, and removes what else lies in folders that belong to the set.
   - A loop of M(ansible.builtin.copy) does the same in several round trips a file, which is slow over SSM.
-author: Simple Analytics contributors
+author: Simple Analytics contributors (@simple-analytics)
 extends_documentation_fragment:
   - ansible.builtin.files
 attributes:

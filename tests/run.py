@@ -45,7 +45,10 @@ PARTS = [
     Part("ansible-test-sanity", "python3 -m tests.ansible_test sanity", 3.0),
     Part("ansible-test-units", "python3 -m tests.ansible_test units", 1.0),
     Part("galaxy-importer", "python3 -m tests.galaxy_importer", 0.5),
-    Part("integration", "pytest tests/integration", 3.0),
+    Part("integration", "pytest tests/integration", 6.0),
+    Part("demo", "make demo", 8.0),
+    Part("e2e", "pytest tests/e2e/test_site.py tests/e2e/test_flow.py", 6.0),
+    Part("stop", "make stop", 0.5),
 ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.run import Part, junit_counts, run, select
+from tests.run import PARTS, ROOT, Part, junit_counts, run, select
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,10 @@ def test_a_part_counts_by_its_exit_code_when_it_leaves_no_report(
 def test_an_unknown_part_is_named() -> None:
     with pytest.raises(SystemExit, match="No such part: nonsense"):
         select(["nonsense"])
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
+def test_contributing_tells_what_each_part_may_take(part: Part) -> None:
+    row = f"| {part.name} | {part.minutes} | {'yes' if part.fast else ''} |"
+
+    assert row in (ROOT / "CONTRIBUTING.md").read_text().splitlines()

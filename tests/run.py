@@ -46,8 +46,9 @@ PARTS = [
     Part("ansible-test-units", "python3 -m tests.ansible_test units", 1.0),
     Part("galaxy-importer", "python3 -m tests.galaxy_importer", 0.5),
     Part("integration", "pytest tests/integration", 6.0),
-    Part("demo", "make demo", 8.0),
+    Part("demo", "ansible-playbook sandbox/clean.yml && make demo", 8.0),
     Part("e2e", "pytest tests/e2e/test_site.py tests/e2e/test_flow.py", 6.0),
+    Part("molecule-logstash", "molecule test -s logstash", 4.0),
     Part("stop", "make stop", 0.5),
 ]
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import subprocess
 import threading
-from collections.abc import Callable
-
-import pytest
 
 from .conftest import Landscape, grown
 
-HITS, RATE = 600, 20
+RATE = 20
+EVERY_SECONDS = 12  # long enough for the one to show, too short for all of them to be over before the next
 PAUSE_SECONDS = 30
 
 
@@ -32,7 +30,7 @@ def pause_aws() -> None:
     threading.Timer(PAUSE_SECONDS, on, ("cloud", "systemctl", "kill", "--signal", "CONT", "ministack")).start()
 
 
-INTERRUPTIONS: dict[str, Callable[[], None]] = {
+INTERRUPTIONS = {
     "capture killed": lambda: kill("capture-1", "logstash"),
     "consumers killed": lambda: kill("consumer-1", "logstash"),
     "Elasticsearch killed": lambda: kill("elasticsearch-1", "elasticsearch"),
@@ -43,17 +41,24 @@ INTERRUPTIONS: dict[str, Callable[[], None]] = {
 }
 
 
-@pytest.mark.parametrize("interruption", INTERRUPTIONS)
-def test_nothing_is_lost_or_doubled(landscape: Landscape, interruption: str) -> None:
+def progress(line: str) -> int:
+    """How many requests a line of the traffic's says to be sent."""
+    return int(line.split()[0]) if "requests sent" in line else 0
+
+
+def test_nothing_is_lost_or_doubled(landscape: Landscape) -> None:
+    hits = RATE * EVERY_SECONDS * (len(INTERRUPTIONS) + 1)
     before = landscape.audit()
-    traffic = landscape.traffic("--hits", str(HITS), "--rate", str(RATE))
+    traffic = landscape.traffic("--hits", str(hits), "--rate", str(RATE), "--seed", "3")
     assert traffic.stdout is not None
-    flowing = traffic.stdout.readline()
-    assert "requests sent" in flowing
-    INTERRUPTIONS[interruption]()
+    for number, (name, interrupt) in enumerate(INTERRUPTIONS.items(), 1):
+        while progress(traffic.stdout.readline()) < number * RATE * EVERY_SECONDS:
+            assert traffic.poll() is None
+        print(f"{name}, {number * EVERY_SECONDS} s after the first request", flush=True)
+        interrupt()
     sent = landscape.sent(traffic)
     found = grown(before, landscape.audit())
-    assert found["delivered"] == HITS
+    assert found["delivered"] == hits
     assert found["repeated"] == found["lost"] == 0
     assert found["events"] == found["archived"] == found["indexed"] == sent["event"]
     assert found["malformed"] == sent["malformed"]

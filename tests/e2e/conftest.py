@@ -46,15 +46,20 @@ class Landscape:
             for output in stack.get("Outputs", [])
         }
 
-    def audit(self) -> Json:
-        """The ledger, once it closes; lines of log files of any age count."""
+    def account(self, **variables: object) -> tuple[subprocess.CompletedProcess[str], Json]:
+        """The ledger, however it ends; lines of log files of any age count."""
         report = self.folder / "ledger.json"
-        given = {"event_ledger_open_hours": 0, "event_ledger_retention_days": 40000, "event_ledger_report": str(report)}
-        command = ["ansible-playbook", "playbooks/audit.yml", "-e", json.dumps(given)]
+        variables |= {"event_ledger_open_hours": 0, "event_ledger_retention_days": 40000}
+        variables |= {"event_ledger_report": str(report)}
+        command = ["ansible-playbook", "playbooks/audit.yml", "-e", json.dumps(variables)]
         run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        return run, json.loads(report.read_text())
+
+    def audit(self) -> Json:
+        """The ledger, once it closes."""
+        run, report = self.account()
         assert run.returncode == 0, run.stdout + run.stderr
-        result: Json = json.loads(report.read_text())
-        return result
+        return report
 
     def traffic(self, *arguments: str) -> subprocess.Popen[str]:
         """Sends requests, says so line by line, and ends when all are delivered as log lines."""

@@ -115,6 +115,9 @@ class Ledger:
         self._database = sqlite3.connect(path, check_same_thread=False)
         self._database.executescript(SCHEMA)
 
+    def close(self) -> None:
+        self._database.close()
+
     def deliver(self, key: str, lines: t.Iterable[Line]) -> None:
         hits, delivered, filtered = [], Counter[str](), Counter[str]()
         for line in lines:

@@ -183,6 +183,7 @@ waiting:
 import re
 import time
 import typing as t
+from contextlib import closing
 from datetime import UTC, datetime
 from tempfile import TemporaryDirectory
 
@@ -212,8 +213,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger_
 def read(params: dict[str, t.Any], hours: Hours, s3: t.Any, client: Client) -> dict[str, t.Any]:  # noqa: ANN401
     """The ledger as it stands now."""
     logs, events = Bucket(s3, params["logs_bucket"]), Bucket(s3, params["events_bucket"])
-    with TemporaryDirectory() as folder:
-        ledger = Ledger(f"{folder}/ledger.sqlite")
+    with TemporaryDirectory() as folder, closing(Ledger(f"{folder}/ledger.sqlite")) as ledger:
         # With the flow, so that what moves on meanwhile is found further down.
         waiting = read_delivered(ledger, logs, params["logs_prefix"], re.compile(params["pixel_path"]), hours)
         read_malformed(ledger, events, "malformed/", hours)

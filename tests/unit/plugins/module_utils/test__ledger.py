@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing as t
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -38,8 +39,9 @@ def terms(ledger: Ledger, hour: str = HOUR) -> dict[str, int]:
 
 
 @pytest.fixture
-def ledger() -> Ledger:
-    return Ledger(":memory:")
+def ledger() -> t.Iterator[Ledger]:
+    with closing(Ledger(":memory:")) as ledger:
+        yield ledger
 
 
 class TestTerms:

@@ -7,6 +7,7 @@ import json
 import re
 import typing as t
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from unittest.mock import Mock, call
 
@@ -77,9 +78,16 @@ def event(event_id: str) -> dict[str, t.Any]:
 def delivered(
     objects: Mapping[str, bytes | Exception], hours: Hours = DAY
 ) -> tuple[dict[str, dict[str, int]], int, set[str]]:
-    ledger, bucket = Ledger(":memory:"), Bucket(FakeS3(objects), "logs")
-    waiting = read_delivered(ledger, bucket, "cloudfront/", PIXEL, hours)
-    return ledger.hours(), waiting, bucket.unreadable
+    bucket = Bucket(FakeS3(objects), "logs")
+    with closing(Ledger(":memory:")) as ledger:
+        waiting = read_delivered(ledger, bucket, "cloudfront/", PIXEL, hours)
+        return ledger.hours(), waiting, bucket.unreadable
+
+
+@pytest.fixture
+def ledger() -> t.Iterator[Ledger]:
+    with closing(Ledger(":memory:")) as ledger:
+        yield ledger
 
 
 class TestReadDelivered:
@@ -93,9 +101,8 @@ class TestReadDelivered:
         hours, _, _ = delivered({"cloudfront/1": log("a"), "Processed/cloudfront/1": log("a")})
         assert hours[HOUR]["delivered"] == 1
 
-    def test_an_object_that_was_moved_since_it_was_listed_is_read_where_it_lies_now(self) -> None:
+    def test_an_object_that_was_moved_since_it_was_listed_is_read_where_it_lies_now(self, ledger: Ledger) -> None:
         s3 = FakeS3({"cloudfront/1": client_error(404), "Processed/cloudfront/1": log("a")})
-        ledger = Ledger(":memory:")
         read_delivered(ledger, Bucket(s3, "logs"), "cloudfront/", PIXEL, DAY)
         assert ledger.hours()[HOUR]["delivered"] == 1
 
@@ -131,28 +138,25 @@ class TestReadDelivered:
 
 
 class TestReadRecords:
-    def test_ids_take_the_hour_that_they_are_filed_under(self) -> None:
-        ledger, s3 = Ledger(":memory:"), FakeS3({"events/dt=2026-11-24/hour=22/x.gz": records(event("a"), event("b"))})
+    def test_ids_take_the_hour_that_they_are_filed_under(self, ledger: Ledger) -> None:
+        s3 = FakeS3({"events/dt=2026-11-24/hour=22/x.gz": records(event("a"), event("b"))})
         read_ids(ledger.archive, Bucket(s3, "events"), "events/", DAY)
         assert ledger.hours()[HOUR]["archived"] == 2
 
-    def test_days_that_are_not_asked_for_are_not_even_listed(self) -> None:
+    def test_days_that_are_not_asked_for_are_not_even_listed(self, ledger: Ledger) -> None:
         s3 = FakeS3({f"events/dt=2026-11-2{day}/hour=22/x.gz": records(event(str(day))) for day in (3, 4, 5)})
-        ledger = Ledger(":memory:")
         read_ids(ledger.archive, Bucket(s3, "events"), "events/", DAY)
         assert s3.prefixes == ["events/dt=2026-11-24/"]
         assert list(ledger.hours()) == [HOUR]
 
-    def test_hours_that_are_not_asked_for_are_left_out(self) -> None:
+    def test_hours_that_are_not_asked_for_are_left_out(self, ledger: Ledger) -> None:
         s3 = FakeS3({f"events/dt=2026-11-24/hour={hour}/x.gz": records(event(hour)) for hour in ("21", "22", "23")})
-        ledger = Ledger(":memory:")
         read_ids(ledger.archive, Bucket(s3, "events"), "events/", Hours(HOUR, "2026-11-24T23"))
         assert list(ledger.hours()) == [HOUR]
 
-    def test_a_record_without_an_id_is_reported_by_its_object(self) -> None:
+    def test_a_record_without_an_id_is_reported_by_its_object(self, ledger: Ledger) -> None:
         key = "events/dt=2026-11-24/hour=22/x.gz"
         bucket = Bucket(FakeS3({key: records(event("a"), {"event": {}}, event("b"))}), "events")
-        ledger = Ledger(":memory:")
         read_ids(ledger.archive, bucket, "events/", DAY)
         assert ledger.hours()[HOUR]["archived"] == 2
         assert bucket.unreadable == {f"events/{key}"}
@@ -171,8 +175,8 @@ def page(number: int, *ids: str) -> dict[str, t.Any]:
 
 
 class TestReadIndex:
-    def test_every_page_is_read_and_the_scroll_closed(self) -> None:
-        client, ledger = Mock(spec=Client), Ledger(":memory:")
+    def test_every_page_is_read_and_the_scroll_closed(self, ledger: Ledger) -> None:
+        client = Mock(spec=Client)
         client.request.side_effect = [page(1, "a", "b"), page(2, "c"), page(3), {"succeeded": True}]
         read_index(ledger, client, "simple-analytics-events", DAY)
         first, second, third, last = client.request.call_args_list
@@ -182,14 +186,14 @@ class TestReadIndex:
         assert [again.args[2]["scroll_id"] for again in (second, third)] == ["scroll 1", "scroll 2"]
         assert last == call("DELETE", "/_search/scroll", {"scroll_id": "scroll 3"})
 
-    def test_an_index_that_does_not_exist_holds_nothing(self) -> None:
-        client, ledger = Mock(spec=Client), Ledger(":memory:")
+    def test_an_index_that_does_not_exist_holds_nothing(self, ledger: Ledger) -> None:
+        client = Mock(spec=Client)
         client.request.side_effect = ElasticsearchError("POST", "/events/_search", "index_not_found_exception", 404)
         read_index(ledger, client, "events", DAY)
         assert ledger.hours() == {}
 
-    def test_any_other_refusal_is_an_error(self) -> None:
+    def test_any_other_refusal_is_an_error(self, ledger: Ledger) -> None:
         client = Mock(spec=Client)
         client.request.side_effect = ElasticsearchError("POST", "/events/_search", "security_exception", 403)
         with pytest.raises(ElasticsearchError, match="403"):
-            read_index(Ledger(":memory:"), client, "events", DAY)
+            read_index(ledger, client, "events", DAY)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import typing as t
 from unittest.mock import Mock
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client, ElasticsearchError
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger import LedgerError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger import Hours, Ledger, LedgerError
 from ansible_collections.simple_analytics.pipeline.plugins.modules import event_ledger
 
 MINIMAL = {
@@ -84,6 +85,23 @@ class TestRun:
         with pytest.raises(LedgerError, match="'yesterday'"):
             event_ledger.run(module(**{"from": "yesterday"}), Mock(), Mock(spec=Client))
         assert readings == []
+
+
+def test_a_reading_leaves_no_ledger_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Ledger] = []
+
+    def keep(path: str) -> Ledger:
+        opened.append(Ledger(path))
+        return opened[-1]
+
+    monkeypatch.setattr(event_ledger, "Ledger", keep)
+    for store in ("read_delivered", "read_malformed", "read_ids", "read_index"):
+        monkeypatch.setattr(event_ledger, store, Mock(return_value=0))
+    event_ledger.read(
+        {**MINIMAL, "pixel_path": "", "open_hours": 24, "retention_days": 90}, Hours(), Mock(), Mock(spec=Client)
+    )
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        opened[0].hours()
 
 
 def main(capsys: pytest.CaptureFixture[str], without: str = "", **params: object) -> dict[str, t.Any]:

@@ -181,7 +181,14 @@ class TestMain:
         result = Mock(return_value=(True, ROLE, {"before": {}, "after": ROLE}))
         outcome = self.outcome(monkeypatch, capfd, result, kind="role", name="reader")
         assert (outcome["changed"], outcome["record"]) == (True, ROLE)
-        assert outcome["invocation"]["module_args"]["password"] == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+
+    def test_never_shows_the_passwords_it_is_given(
+        self, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        echo = {"password": "secret", "user_password": "new-password"}
+        result = Mock(return_value=(True, echo, {"before": {}, "after": {}}))
+        outcome = self.outcome(monkeypatch, capfd, result, kind="user", name="reader", user_password="new-password")
+        assert outcome["record"] == dict.fromkeys(echo, "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
 
     def test_fails_with_the_cluster_s_words(
         self, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The main job on this machine: start the local landscape, run site.yml on it, send traffic through its edge, and account for it.
 # LOGS=<folder or file> takes real CloudFront log files in place of generated traffic; PIXEL_PATH=<regular expression> says
-# which paths count as the pixel. The last line is the ledger's; the exit code is 1 unless nothing was lost.
+# which paths count as the pixel; other paths than before make new hosts. The last line is the ledger's; the exit code is 1 unless nothing was lost.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,7 +15,7 @@ step() { printf '\n== %s (%d s since the start)\n\n' "$1" "$SECONDS"; }
 mkdir -p .cache
 rm -f "$ledger"
 step "Starting the local landscape"
-ansible-playbook sandbox/start.yml
+ansible-playbook sandbox/start.yml "${variables[@]}"
 
 step "Running site.yml on it"
 ansible-playbook site.yml "${variables[@]}"

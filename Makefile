@@ -18,7 +18,7 @@ help: ## Show this list
 setup: packages .venv/.complete $(link) ## Install what everything else needs: Debian packages and a Python environment
 
 packages:
-	@missing=$$(for p in $$(sed 's/#.*//' sandbox/bindep.txt tests/bindep.txt); do dpkg -s "$$p" >/dev/null 2>&1 || echo "$$p"; done); \
+	@missing=$$(for p in $$(sed 's/#.*//' sandbox/bindep.txt tests/bindep.txt); do dpkg-query --show --showformat='$${db:Status-Status}' "$$p" 2>/dev/null | grep -qx installed || echo "$$p"; done); \
 	if [ -n "$$missing" ]; then \
 	  echo "== Installing Debian packages:" $$missing; \
 	  apt-get update -qq; \

@@ -23,16 +23,17 @@ Playbook = Callable[..., subprocess.CompletedProcess[str]]
 
 @dataclass(frozen=True)
 class Emulator:
-    """Where the emulated AWS answers."""
+    """Where the emulated AWS answers. It keeps accounts apart by the access key."""
 
     url: str
+    account: str = "000000000000"
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients' types at run time
         return boto3.client(
             service,
             region_name="us-east-1",
             endpoint_url=self.url,
-            aws_access_key_id="test",
+            aws_access_key_id=self.account,
             aws_secret_access_key="test",
         )
 
@@ -41,7 +42,7 @@ class Emulator:
         """For programs that find AWS by the environment."""
         return {
             **os.environ,
-            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_ACCESS_KEY_ID": self.account,
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": self.url,
@@ -95,11 +96,13 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 def run_playbook(ministack: Emulator) -> Playbook:
     """Runs a playbook of the collection against the emulated AWS; the recap and all messages are in its output."""
 
-    def run(playbook: str | Path, inventory: str | Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        playbook: str | Path, inventory: str | Path, *arguments: str, aws: Emulator = ministack
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(PROGRAMS / "ansible-playbook"), "--inventory", str(inventory), str(playbook), *arguments],
             cwd=ROOT,
-            env={**ministack.environment, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
+            env={**aws.environment, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
             capture_output=True,
             text=True,
             check=False,

@@ -12,6 +12,7 @@ from tests.integration.conftest import Emulator
 from tests.integration.stacks.conftest import STACKS, Landscape, changed
 
 NAME = "landscape"
+NEIGHBOUR = f"{NAME}-2"
 
 OUTPUTS = {
     "cloudfront-buckets-and-stream": {
@@ -43,19 +44,6 @@ def stack(ministack: Emulator, template: str) -> dict[str, Any]:
     """The stack as CloudFormation describes it, its outputs as a dictionary."""
     described = ministack.client("cloudformation").describe_stacks(StackName=f"{NAME}-{template}")["Stacks"][0]
     return {**described, "Outputs": {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}}
-
-
-def test_a_check_of_an_empty_account_says_what_would_be_made_and_makes_nothing(
-    ministack: Emulator, landscape: Landscape
-) -> None:
-    run = landscape("playbooks/stacks.yml", NAME, "--check", "--diff")
-
-    assert changed(run) == len(STACKS)
-    assert '"Stream": "AWS::Kinesis::Stream"' in run.stdout
-    assert '"AlarmSubscription": "AWS::SNS::Subscription if HasAlarmEmail"' in run.stdout
-    assert '"StreamReaderPolicyArn"' in run.stdout
-    stacks = ministack.client("cloudformation").list_stacks()["StackSummaries"]
-    assert [summary for summary in stacks if summary["StackName"].startswith(NAME)] == []
 
 
 def test_the_stacks_are_deployed_with_the_agreed_outputs(ministack: Emulator, landscape: Landscape) -> None:
@@ -144,7 +132,40 @@ def test_wrong_variables_stop_before_anything_is_touched(
 def buckets(ministack: Emulator) -> set[str]:
     """What the buckets of the landscape are for."""
     names = [bucket["Name"] for bucket in ministack.client("s3").list_buckets()["Buckets"]]
-    return {name.split("-")[1] for name in names if name.startswith(f"{NAME}-")}
+    purposes = {name.removeprefix(f"{NAME}-") for name in names if name.startswith(f"{NAME}-")}
+    return {purpose.removesuffix(f"-{ministack.account}") for purpose in purposes}
+
+
+def secrets(ministack: Emulator, name: str) -> list[str]:
+    """The values of a landscape's secrets."""
+    found = ministack.client("ssm").get_parameters_by_path(Path=f"/{name}/", WithDecryption=True)["Parameters"]
+    return [parameter["Value"] for parameter in found]
+
+
+def tables(ministack: Emulator) -> list[str]:
+    """Lease tables of all landscapes."""
+    names: list[str] = ministack.client("dynamodb").list_tables()["TableNames"]
+    return names
+
+
+@pytest.fixture(scope="module")
+def data(ministack: Emulator) -> dict[str, str]:
+    """What a landscape gathers, for this one and for another whose name begins like it; the address of an event."""
+    for name in (NAME, NEIGHBOUR):
+        ministack.client("ssm").put_parameter(Name=f"/{name}/visitor_secret", Value="secret", Type="SecureString")
+        ministack.client("dynamodb").create_table(
+            TableName=f"{name}-archiver",
+            KeySchema=[{"AttributeName": "leaseKey", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "leaseKey", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    ministack.client("s3").create_bucket(Bucket=f"{NEIGHBOUR}-events-{ministack.account}")
+    archived = {
+        "Bucket": f"{NAME}-events-{ministack.account}",
+        "Key": "events/dt=2026-11-24/hour=23/1.json.gz",
+    }
+    ministack.client("s3").put_object(**archived, Body=b"an event")
+    return archived
 
 
 @pytest.mark.parametrize("typed", [(), ("--extra-vars", "teardown=another")], ids=["nothing", "another name"])
@@ -159,33 +180,43 @@ def test_a_teardown_without_the_name_says_what_it_would_destroy_and_stops(
     assert stack(ministack, "elasticsearch-cluster")["StackStatus"] == "CREATE_COMPLETE"
 
 
-def test_a_teardown_keeps_the_data(ministack: Emulator, landscape: Landscape) -> None:
-    outputs = stack(ministack, "cloudfront-buckets-and-stream")["Outputs"]
-    archived = {"Bucket": outputs["EventsBucketName"], "Key": "events/dt=2026-11-24/hour=23/1.json.gz"}
-    ministack.client("s3").put_object(**archived, Body=b"an event")
-    ministack.client("ssm").put_parameter(Name=f"/{NAME}/visitor_secret", Value="secret", Type="SecureString")
-    ministack.client("dynamodb").create_table(
-        TableName=f"{NAME}-archiver",
-        KeySchema=[{"AttributeName": "leaseKey", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "leaseKey", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+def test_a_check_of_a_teardown_announces_it_and_destroys_nothing(
+    ministack: Emulator, landscape: Landscape, data: dict[str, str]
+) -> None:
+    before = buckets(ministack)
 
+    run = landscape("playbooks/teardown.yml", NAME, "--check", "--extra-vars", f"teardown={NAME} teardown_data=true")
+
+    # Three stacks; buckets, tables and secrets in a task each.
+    assert changed(run) == len(STACKS) + 3
+    assert f'"/{NAME}/visitor_secret"' in run.stdout
+    assert NEIGHBOUR not in run.stdout
+    assert {stack(ministack, template)["StackStatus"] for template in STACKS} == {"CREATE_COMPLETE"}
+    assert {stack(ministack, template)["EnableTerminationProtection"] for template in STACKS} == {True}
+    assert buckets(ministack) == before
+    assert ministack.client("s3").get_object(**data)["Body"].read() == b"an event"
+    assert secrets(ministack, NAME) == ["secret"]
+    assert f"{NAME}-archiver" in tables(ministack)
+
+
+def test_a_teardown_keeps_the_data(ministack: Emulator, landscape: Landscape, data: dict[str, str]) -> None:
     run = landscape("playbooks/teardown.yml", NAME, "--extra-vars", f"teardown={NAME}")
 
     # Three stacks, two buckets in one task, one table in another.
     assert changed(run) == len(STACKS) + 2
-    assert buckets(ministack) == {"logs", "events", "snapshots"}
-    assert ministack.client("s3").get_object(**archived)["Body"].read() == b"an event"
-    assert ministack.client("ssm").get_parameter(Name=f"/{NAME}/visitor_secret")["Parameter"]["Value"]
-    assert f"{NAME}-archiver" not in ministack.client("dynamodb").list_tables()["TableNames"]
+    assert buckets(ministack) == {"logs", "events", "snapshots", "2-events"}
+    assert ministack.client("s3").get_object(**data)["Body"].read() == b"an event"
+    assert secrets(ministack, NAME) == ["secret"]
+    assert f"{NAME}-archiver" not in tables(ministack)
     remaining = ministack.client("cloudformation").describe_stacks()["Stacks"]
     assert [described for described in remaining if described["StackName"].startswith(f"{NAME}-")] == []
 
 
-def test_a_teardown_takes_the_data_along_when_told(ministack: Emulator, landscape: Landscape) -> None:
+def test_a_teardown_takes_the_data_along_when_told_but_no_neighbour(ministack: Emulator, landscape: Landscape) -> None:
     run = landscape("playbooks/teardown.yml", NAME, "--extra-vars", f"teardown={NAME} teardown_data=true")
 
     assert changed(run) == 2
-    assert buckets(ministack) == set()
-    assert ministack.client("ssm").get_parameters_by_path(Path=f"/{NAME}/")["Parameters"] == []
+    assert buckets(ministack) == {"2-events"}
+    assert secrets(ministack, NAME) == []
+    assert secrets(ministack, NEIGHBOUR) == ["secret"]
+    assert f"{NEIGHBOUR}-archiver" in tables(ministack)

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import PROGRAMS, ROOT, Emulator, Playbook
-from tests.integration.stacks.conftest import STACKS, changed
+from tests.integration.conftest import PROGRAMS, ROOT, Emulator
 
 INVENTORY = "inventories/aws"
 NAME = "analytics-prod"
@@ -65,21 +64,3 @@ def test_instances_are_found_in_their_groups_with_an_address(ministack: Emulator
     described = ministack.client("ec2").describe_instances(InstanceIds=[capture])["Reservations"][0]["Instances"][0]
     assert variables["simple_analytics_address"]["__ansible_unsafe"] == described["PrivateIpAddress"]
     assert variables["ansible_connection"] == "amazon.aws.aws_ssm"
-
-
-def test_the_first_two_plays_run_from_it(ministack: Emulator, run_playbook: Playbook, network: dict[str, Any]) -> None:
-    emulated = {
-        "simple_analytics_vpc": network["VpcId"],
-        "simple_analytics_subnets": network["SubnetIds"],
-        "event_processor_parameters": {**network, "ConsumerLatenessAlarms": False},
-        "elasticsearch_cluster_parameters": network,
-    }
-
-    assert (
-        changed(run_playbook("playbooks/stacks.yml", INVENTORY, "--extra-vars", json.dumps(emulated)))
-        == len(STACKS) + 1
-    )
-    assert changed(run_playbook("playbooks/secrets.yml", INVENTORY)) >= 1
-    assert changed(run_playbook("playbooks/secrets.yml", INVENTORY)) == 0
-    parameters = ministack.client("ssm").get_parameters_by_path(Path=f"/{NAME}/")["Parameters"]
-    assert {parameter["Type"] for parameter in parameters} == {"SecureString"}

@@ -208,6 +208,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger_
     read_index,
     read_malformed,
 )
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._waiting import WAIT_SPEC
 
 
 def read(params: dict[str, t.Any], hours: Hours, s3: t.Any, client: Client) -> dict[str, t.Any]:  # noqa: ANN401
@@ -239,6 +240,7 @@ def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
             **CONNECTION_SPEC,
+            **WAIT_SPEC,
             "logs_bucket": {"type": "str", "required": True},
             "logs_prefix": {"type": "str", "required": True},
             "events_bucket": {"type": "str", "required": True},
@@ -248,9 +250,6 @@ def main() -> None:
             "to": {"type": "str"},
             "open_hours": {"type": "int", "default": 24},
             "retention_days": {"type": "int", "default": 90},
-            "wait": {"type": "bool", "default": False},
-            "wait_timeout": {"type": "int", "default": 300},
-            "wait_sleep": {"type": "int", "default": 5},
         },
         supports_check_mode=True,
     )

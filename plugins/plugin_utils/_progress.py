@@ -13,6 +13,7 @@ import typing as t
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._waiting import WAIT_SPEC
 
 
 class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no types
@@ -29,15 +30,17 @@ class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no type
     def run(self, tmp: None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         super().run(tmp, task_vars)
         started, arguments = time.monotonic(), dict(self._task.args)
-        waits = boolean(arguments.get("wait", False), strict=False)
+        waits = boolean(arguments.get("wait", WAIT_SPEC["wait"]["default"]), strict=False)
+        timeout, sleep = (
+            int(arguments.get(name, WAIT_SPEC[name]["default"])) for name in ("wait_timeout", "wait_sleep")
+        )
         while True:
             result: dict[str, t.Any] = self._execute_module(
                 module_args={**arguments, "wait": False}, task_vars=task_vars
             )
             if not waits or result.get("failed") or self.is_done(result):
                 return result
-            params = result["invocation"]["module_args"]
-            if time.monotonic() - started + params["wait_sleep"] > params["wait_timeout"]:
+            if time.monotonic() - started + sleep > timeout:
                 return result
             self._display.display(f"{self._task.get_name()}: {self.progress(result)}")
-            time.sleep(params["wait_sleep"])
+            time.sleep(sleep)

@@ -47,8 +47,7 @@ class Run:
 
 
 def reading(closed: bool, lost: int = 0) -> dict[str, t.Any]:
-    params = {"wait_timeout": 12, "wait_sleep": 5}
-    return {"closed": closed, "summary": f"ledger: lost={lost}", "waiting": lost, "invocation": {"module_args": params}}
+    return {"closed": closed, "summary": f"ledger: lost={lost}", "waiting": lost}
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +79,7 @@ def test_the_module_itself_never_waits() -> None:
 
 
 def test_it_gives_up_in_time(clock: Clock) -> None:
-    run = Run(reading(False, 1), wait=True)
+    run = Run(reading(False, 1), wait=True, wait_timeout="12")
     assert run.result()["closed"] is False
     assert clock.now == 10
 

@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo stop clean test test-fast lint
+.PHONY: help setup packages demo stop clean test test-fast
 
 export SIMPLE_ANALYTICS_CACHE ?= $(HOME)/.cache/simple-analytics
 export CONTAINERS_CONF := $(SIMPLE_ANALYTICS_CACHE)/containers.conf
@@ -38,7 +38,7 @@ $(link):
 	@ln -sfn ../../../.. $@
 
 demo: setup ## The main job on this machine: landscape, site.yml, traffic, ledger [LOGS=path] [PIXEL_PATH=regex]
-	@LOGS='$(LOGS)' PIXEL_PATH='$(PIXEL_PATH)' bash sandbox/demo.sh
+	@LOGS='$(value LOGS)' PIXEL_PATH='$(value PIXEL_PATH)' bash sandbox/demo.sh
 
 stop: ## Leave nothing running and nothing mounted
 	@ansible-playbook sandbox/stop.yml

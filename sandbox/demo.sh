@@ -7,18 +7,28 @@ cd "$(dirname "$0")/.."
 
 hits=${HITS:-2000}
 ledger=.cache/ledger.json
-variables=(-e event_ledger_open_hours=0 -e event_ledger_retention_days=40000 -e "event_ledger_report=$PWD/$ledger")
-if [ -n "${PIXEL_PATH:-}" ]; then variables+=(-e "simple_analytics_pixel_path=$PIXEL_PATH"); fi
+if [ -n "${LOGS:-}" ] && [ ! -e "$LOGS" ]; then
+  echo "There is no log file or folder LOGS=$LOGS." >&2
+  exit 2
+fi
 
 step() { printf '\n== %s (%d s since the start)\n\n' "$1" "$SECONDS"; }
 
 mkdir -p .cache
 rm -f "$ledger"
+# As JSON, which leaves a regular expression as it is.
+PIXEL_PATH=${PIXEL_PATH:-} python3 - "$PWD/$ledger" > .cache/demo.json <<'END'
+import json, os, sys
+variables = {"event_ledger_open_hours": 0, "event_ledger_retention_days": 40000, "event_ledger_report": sys.argv[1]}
+if os.environ["PIXEL_PATH"]:
+    variables["simple_analytics_pixel_path"] = os.environ["PIXEL_PATH"]
+json.dump(variables, sys.stdout)
+END
 step "Starting the local landscape"
-ansible-playbook sandbox/start.yml "${variables[@]}"
+ansible-playbook sandbox/start.yml -e @.cache/demo.json
 
 step "Running site.yml on it"
-ansible-playbook site.yml "${variables[@]}"
+ansible-playbook site.yml -e @.cache/demo.json
 
 if [ -n "${LOGS:-}" ]; then
   step "Delivering the log files of $LOGS"
@@ -29,5 +39,5 @@ else
 fi
 
 step "Accounting for every line delivered"
-ansible-playbook playbooks/audit.yml "${variables[@]}"
+ansible-playbook playbooks/audit.yml -e @.cache/demo.json
 python3 -m sandbox.summary "$ledger"

@@ -17,7 +17,7 @@ LOOK = f"""
 Send a hit:        curl 'http://{CLOUD}:8080/pixel.gif?event=view&url=https%3A%2F%2Fexample.org%2F'
 Query the index:   curl --insecure --user reader 'https://{SEARCH}:9200/simple-analytics-events/_search?size=1&pretty'
   its password:    . .venv/bin/activate; ansible-playbook sandbox/password.yml
-Account again:     ansible-playbook playbooks/audit.yml -e event_ledger_open_hours=0
+Account again:     . .venv/bin/activate; ansible-playbook playbooks/audit.yml -e @.cache/demo.json
 Stop it all:       make stop
 """
 

@@ -216,6 +216,8 @@ class LogBucket:
             for file in files
             if file.is_file() and file.suffix not in (".md", ".yml") and not file.name.startswith(".")
         ]
+        if not logs:
+            sys.exit(f"There is no log file in {source}.")
         for number, log in enumerate(logs, 1):
             key = self._prefix + object_name(log.name, log.read_bytes()[:2] == b"\x1f\x8b")
             self._s3.upload_file(str(log), self._bucket, key)

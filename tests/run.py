@@ -45,10 +45,10 @@ PARTS = [
     Part("ansible-test-sanity", "python3 -m tests.ansible_test sanity", 1.0),
     Part("ansible-test-units", "python3 -m tests.ansible_test units", 0.5),
     Part("galaxy-importer", "python3 -m tests.galaxy_importer", 1.0),
-    Part("integration", "pytest tests/integration", 7.5),
+    Part("integration", "pytest tests/integration", 8.5),
     Part("demo", "ansible-playbook sandbox/clean.yml && make demo", 6.0),
     Part("e2e", "pytest tests/e2e", 9.0),
-    Part("molecule", "molecule test --all", 9.0),
+    Part("molecule", "molecule test --all", 12.0),
     Part("newest-core", "pytest tests/newest_core", 1.0),  # on the image that the demonstration made
     Part("stop", "make stop", 0.5),
 ]

@@ -27,6 +27,8 @@ Outputs:
   TopicName: {Value: !GetAtt Topic.TopicName}
 """
 QUEUE = """
+Parameters:
+  ConsumersSize: {Type: Number, Default: 2}
 Resources:
   Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: waiting}}
 Outputs:
@@ -120,13 +122,46 @@ def test_a_group_that_stays_empty_is_named_by_a_check_too(role: Role, tmp_path: 
     run = role(inventory(tmp_path, capture={"first": host()}, consumers={}), "--check", patience=1)
 
     assert run.returncode != 0
-    assert f"No host in inventory group consumers, although the stacks of '{NAME}' exist." in run.stdout
+    assert f"Too few hosts in inventory group consumers (0 of 2), although the stacks of '{NAME}' exist." in run.stdout
+
+
+def test_one_host_of_two_is_too_few(role: Role, tmp_path: Path) -> None:
+    run = role(inventory(tmp_path, capture={"first": host()}, consumers={"second": host()}), patience=1)
+
+    assert run.returncode != 0
+    assert f"Too few hosts in inventory group consumers (1 of 2), although the stacks of '{NAME}' exist." in run.stdout
+
+
+def test_a_host_of_another_landscape_is_refused(role: Role, tmp_path: Path) -> None:
+    mine = {"simple_analytics_landscape": NAME, **host()}
+    stranger = {"simple_analytics_landscape": "elsewhere", **host()}
+
+    run = role(inventory(tmp_path, capture={"first": mine}, consumers={"second": mine, "third": stranger}), patience=1)
+
+    assert run.returncode != 0
+    assert "The inventory's host third belongs to the landscape 'elsewhere'" in run.stdout
+
+
+def test_a_check_before_the_last_stack_exists_demands_nothing(role: Role, tmp_path: Path) -> None:
+    stacks = json.dumps({"landscape_stacks": ["topic", "queue", "later"]})
+    no_hosts = inventory(tmp_path, capture={"first": host()}, consumers={})
+
+    check = role(no_hosts, "--check", "--extra-vars", stacks, patience=1)
+    real = role(no_hosts, "--extra-vars", stacks, patience=1)
+
+    lack = f"for '{NAME}' has no stack later: playbooks/stacks.yml makes it."
+    assert changed(check) == 0
+    assert f"{lack} Until then nothing can be foretold" in check.stdout
+    assert real.returncode != 0
+    assert lack in real.stdout
 
 
 def test_a_host_that_never_answers_is_named(role: Role, tmp_path: Path) -> None:
     mute = program(tmp_path / "python", "exit 1")
 
-    run = role(inventory(tmp_path, capture={"first": host()}, consumers={"second": host(mute)}), patience=2)
+    run = role(
+        inventory(tmp_path, capture={"first": host()}, consumers={"second": host(mute), "third": host()}), patience=2
+    )
 
     assert run.returncode != 0
     assert "ok: [localhost -> first] => (item=first)" in run.stdout

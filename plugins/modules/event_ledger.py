@@ -103,7 +103,7 @@ EXAMPLES = r"""
     from: "2026-11-23"
     to: "2026-11-24"
     url: https://10.0.0.31:9200
-    username: simple_analytics_reader
+    username: reader
     password: "{{ reader_password }}"
     ca_path: /etc/logstash/certificates/elasticsearch.pem
     region: eu-central-1
@@ -211,12 +211,20 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger_
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._waiting import WAIT_SPEC
 
 
-def read(params: dict[str, t.Any], hours: Hours, s3: t.Any, client: Client) -> dict[str, t.Any]:  # noqa: ANN401
+def path_pattern(text: str) -> re.Pattern[str]:
+    """Compile the expression of the pixel's paths."""
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise LedgerError(f"Failed to read pixel_path {text!r} as a regular expression: {error}.") from error
+
+
+def read(params: dict[str, t.Any], pixel: re.Pattern[str], hours: Hours, s3: t.Any, client: Client) -> dict[str, t.Any]:  # noqa: ANN401
     """The ledger as it stands now."""
     logs, events = Bucket(s3, params["logs_bucket"]), Bucket(s3, params["events_bucket"])
     with TemporaryDirectory() as folder, closing(Ledger(f"{folder}/ledger.sqlite")) as ledger:
         # With the flow, so that what moves on meanwhile is found further down.
-        waiting = read_delivered(ledger, logs, params["logs_prefix"], re.compile(params["pixel_path"]), hours)
+        waiting = read_delivered(ledger, logs, params["logs_prefix"], pixel, hours)
         read_malformed(ledger, events, "malformed/", hours)
         read_ids(ledger.archive, events, "events/", hours)
         read_ids(ledger.refuse, events, "undeliverable/", hours)
@@ -228,9 +236,10 @@ def read(params: dict[str, t.Any], hours: Hours, s3: t.Any, client: Client) -> d
 
 def run(module: AnsibleAWSModule, s3: t.Any, client: Client) -> dict[str, t.Any]:  # noqa: ANN401
     hours = Hours(parse_hour(module.params["from"]), parse_hour(module.params["to"]))
+    pixel = path_pattern(module.params["pixel_path"])
     deadline = time.monotonic() + (module.params["wait_timeout"] if module.params["wait"] else 0)
     while True:
-        result = read(module.params, hours, s3, client)
+        result = read(module.params, pixel, hours, s3, client)
         if result["closed"] or time.monotonic() + module.params["wait_sleep"] > deadline:
             return result
         time.sleep(module.params["wait_sleep"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import typing as t
 from unittest.mock import Mock
@@ -28,7 +29,7 @@ MINIMAL = {
 def module(**params: object) -> Mock:
     """Only what `run` may use of the module."""
     fake = Mock(spec_set=["params", "check_mode", "warn", "deprecate"])
-    defaults = {"from": None, "to": None, "wait": False, "wait_timeout": 300, "wait_sleep": 5}
+    defaults = {"from": None, "to": None, "pixel_path": "^/pixel$", "wait": False, "wait_timeout": 300, "wait_sleep": 5}
     fake.params = {**defaults, **params}
     return fake
 
@@ -86,6 +87,11 @@ class TestRun:
             event_ledger.run(module(**{"from": "yesterday"}), Mock(), Mock(spec=Client))
         assert readings == []
 
+    def test_a_path_that_is_no_expression_is_an_error(self, readings: list[bool]) -> None:
+        with pytest.raises(LedgerError, match=r"pixel_path '\^\(/x'.*unterminated"):
+            event_ledger.run(module(pixel_path="^(/x"), Mock(), Mock(spec=Client))
+        assert readings == []
+
 
 def test_a_reading_leaves_no_ledger_open(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Ledger] = []
@@ -98,7 +104,7 @@ def test_a_reading_leaves_no_ledger_open(monkeypatch: pytest.MonkeyPatch) -> Non
     for store in ("read_delivered", "read_malformed", "read_ids", "read_index"):
         monkeypatch.setattr(event_ledger, store, Mock(return_value=0))
     event_ledger.read(
-        {**MINIMAL, "pixel_path": "", "open_hours": 24, "retention_days": 90}, Hours(), Mock(), Mock(spec=Client)
+        {**MINIMAL, "open_hours": 24, "retention_days": 90}, re.compile(""), Hours(), Mock(), Mock(spec=Client)
     )
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         opened[0].hours()

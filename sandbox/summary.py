@@ -10,12 +10,11 @@ import json
 import sys
 from pathlib import Path
 
-CLOUD = "10.89.77.2"
-SEARCH = "10.89.77.31"
+from sandbox.local import EDGE, ELASTICSEARCH
 
 LOOK = f"""
-Send a hit:        curl 'http://{CLOUD}:8080/pixel.gif?event=view&url=https%3A%2F%2Fexample.org%2F'
-Query the index:   curl --insecure --user reader 'https://{SEARCH}:9200/simple-analytics-events/_search?size=1&pretty'
+Send a hit:        curl '{EDGE}/pixel.gif?event=view&url=https%3A%2F%2Fexample.org%2F'
+Query the index:   curl --insecure --user reader '{ELASTICSEARCH}/simple-analytics-events/_search?size=1&pretty'
   its password:    . .venv/bin/activate; ansible-playbook sandbox/password.yml
 Account again:     . .venv/bin/activate; ansible-playbook playbooks/audit.yml -e @.cache/demo.json
 Stop it all:       make stop

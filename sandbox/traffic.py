@@ -26,6 +26,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import boto3
 
 from sandbox.edge.edge import find_distribution
+from sandbox.local import AWS, EDGE
 
 BROWSERS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
@@ -55,7 +56,6 @@ SCREENS = ("1920x1080", "1440x900", "390x844", "412x915")
 PIXEL = "/pixel.gif"
 PROCESSED = "Processed/"
 DELIVERY_SECONDS = 120
-CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 UNESCAPED = "!'()*-._~"  # what a browser's encodeURIComponent leaves alone
 
 
@@ -172,7 +172,7 @@ class LogBucket:
     """Where the distribution delivers its access logs."""
 
     def __init__(self, endpoint_url: str, region: str, distribution: str) -> None:
-        connection = {"endpoint_url": endpoint_url, "region_name": region, **CREDENTIALS}
+        connection = {**AWS, "endpoint_url": endpoint_url, "region_name": region}
         self._s3 = boto3.client("s3", **connection)
         found = find_distribution(boto3.client("cloudfront", **connection), distribution)
         if found is None:
@@ -235,9 +235,9 @@ def main() -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--hits", type=int, help="how many requests to send to the edge")
     what.add_argument("--logs", type=Path, help="log file, or folder of log files, to deliver instead")
-    parser.add_argument("--edge", default="http://10.89.77.2:8080", help="URL of the edge")
-    parser.add_argument("--endpoint-url", default="http://10.89.77.2:4566", help="of the emulated AWS")
-    parser.add_argument("--region", default="us-east-1")
+    parser.add_argument("--edge", default=EDGE, help="URL of the edge")
+    parser.add_argument("--endpoint-url", default=AWS["endpoint_url"], help="of the emulated AWS")
+    parser.add_argument("--region", default=AWS["region_name"])
     parser.add_argument("--distribution", default="", help="id, domain name, alias or comment; the only one without it")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=0, help="requests per second; as many as possible without it")

@@ -18,17 +18,9 @@ from urllib.request import Request, urlopen
 import boto3
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+from sandbox.local import AWS, ELASTICSEARCH, NAME
 
-NAME = "analytics-local"
-AWS = {
-    "endpoint_url": "http://10.89.77.2:4566",
-    "region_name": "us-east-1",
-    "aws_access_key_id": "test",
-    "aws_secret_access_key": "test",
-}
-ELASTICSEARCH = "https://10.89.77.31:9200"
+ROOT = Path(__file__).resolve().parents[2]
 Json = dict[str, Any]
 
 

@@ -6,7 +6,6 @@ import gzip
 import io
 import json
 import re
-import sys
 from base64 import urlsafe_b64decode
 from collections import Counter
 from itertools import islice
@@ -16,8 +15,6 @@ from unittest.mock import Mock
 from urllib.parse import parse_qsl, unquote
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from sandbox import traffic
 from sandbox.traffic import LogBucket, Request, object_name, requests

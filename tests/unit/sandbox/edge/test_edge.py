@@ -7,7 +7,6 @@ import io
 import re
 import socket
 import struct
-import sys
 import threading
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
@@ -18,8 +17,6 @@ from urllib.parse import unquote_to_bytes
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-
-sys.path.insert(0, str(Path(__file__).parents[4]))
 
 from sandbox.edge.edge import FIELDS, AccessLog, Distribution, Edge, escape, find_distribution, policy_headers
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 from pathlib import Path
 
 import pytest
+from logstash_standin import keystore
+from logstash_standin.settings import substituter
 
 ROOT = Path(__file__).parents[4]
-sys.path.insert(0, str(ROOT / "sandbox" / "logstash"))
-
-from logstash_standin import keystore  # noqa: E402
-from logstash_standin.settings import substituter  # noqa: E402
-
 VECTOR = json.loads((ROOT / "tests/vectors/running/15-keystore/expected.json").read_text())
 TYPED = {"create": "y\n", "add VEC_SECRET --stdin": "s3cret\n", "add VEC_BOTH --stdin": "keystore"}
 

@@ -4,18 +4,13 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[4]
-sys.path.insert(0, str(ROOT / "sandbox" / "logstash"))
-
-from logstash_standin import plugin_manager  # noqa: E402
-from logstash_standin.cli import main  # noqa: E402
-from logstash_standin.event import Event, EventError  # noqa: E402
+from logstash_standin import plugin_manager
+from logstash_standin.cli import main
+from logstash_standin.event import Event, EventError
 
 INPUT = "input { stdin { codec => line } }"
 OUTPUT = "output { stdout { codec => json_lines } }"

@@ -9,18 +9,14 @@ import os
 import re
 import shlex
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from logstash_standin.cli import main
 
 ROOT = Path(__file__).parents[4]
-sys.path.insert(0, str(ROOT / "sandbox" / "logstash"))
-
-from logstash_standin.cli import main  # noqa: E402
-
 VECTORS = ROOT / "tests" / "vectors"
 Json = Any
 COMMON = "pipeline.workers: 1\npipeline.ordered: true\nallow_superuser: true\napi.enabled: false\n"

@@ -7,7 +7,6 @@ import datetime as dt
 import gzip
 import io
 import json
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,9 +15,6 @@ from typing import Any, TypeVar
 
 import pytest
 from botocore.exceptions import ClientError
-
-sys.path.insert(0, str(Path(__file__).parents[4] / "sandbox" / "logstash"))
-
 from logstash_standin import config
 from logstash_standin.dead_letters import DeadLetterQueue
 from logstash_standin.plugins import Factory

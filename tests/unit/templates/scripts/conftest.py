@@ -3,18 +3,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from logstash_standin.ruby import Ruby
 
 ROOT = Path(__file__).parents[4]
-sys.path.insert(0, str(ROOT / "sandbox" / "logstash"))
-
-from logstash_standin.ruby import Ruby  # noqa: E402 - found through the line above
-
 SCRIPTS = ROOT / "templates" / "pipelines" / "scripts"
 FIELDS = (
     "date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) cs(User-Agent)"

@@ -5,10 +5,16 @@ SHELL := /bin/bash
 .PHONY: help setup packages demo stop clean test test-fast
 
 export SIMPLE_ANALYTICS_CACHE ?= $(HOME)/.cache/simple-analytics
+# What package managers download is part of the cache.
+export UV_CACHE_DIR := $(SIMPLE_ANALYTICS_CACHE)/uv
+export PIP_CACHE_DIR := $(SIMPLE_ANALYTICS_CACHE)/pip
 export CONTAINERS_CONF := $(SIMPLE_ANALYTICS_CACHE)/containers.conf
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # A user's own settings must not lead a test astray.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+
+# Whatever runs was started from an environment.
+with-ansible = if [ -e .venv/.complete ]; then ansible-playbook $(1); else echo "There is no .venv, so nothing was started here."; fi
 
 link := .ansible/collections/ansible_collections/simple_analytics/pipeline
 
@@ -41,11 +47,12 @@ demo: setup ## The main job on this machine: landscape, site.yml, traffic, ledge
 	@LOGS='$(value LOGS)' PIXEL_PATH='$(value PIXEL_PATH)' bash sandbox/demo.sh
 
 stop: ## Leave nothing running and nothing mounted
-	@ansible-playbook sandbox/stop.yml
+	@$(call with-ansible,sandbox/stop.yml)
 
 clean: ## Leave nothing on disk but the download cache
-	@ansible-playbook sandbox/clean.yml
+	@$(call with-ansible,sandbox/clean.yml)
 	@rm -rf .venv .ansible .cache .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 test: setup ## Every check and test; ends with 'N passed, N failed'
 	@python3 -m tests.run

@@ -34,7 +34,7 @@ package elasticsearch "$(digest build.sh elasticsearch)" bash elasticsearch/deb.
 kcl=$cache/kcl-$(digest ../logstash/kcl)
 if [ ! -d "$kcl" ]; then
   rm -rf "$cache"/kcl-*
-  mvn --quiet --batch-mode -Dstyle.color=never -Djars="$kcl.part" -f ../logstash/kcl/pom.xml package
+  mvn --quiet --batch-mode -Dstyle.color=never -Dmaven.repo.local="$cache/maven" -Djars="$kcl.part" -f ../logstash/kcl/pom.xml package
   mv "$kcl.part" "$kcl"
 fi
 package logstash "$(digest logstash ../logstash)" bash logstash/deb.sh ../logstash "$kcl"

@@ -40,17 +40,17 @@ PARTS = [
     Part("mypy", "mypy plugins tests sandbox", 0.5, fast=True),
     Part("cfn-lint", "cfn-lint --non-zero-exit-code informational templates/cloudformation/*.yml", 0.2, fast=True),
     Part("ansible-lint", "ansible-lint --strict --offline -q", 1.0, fast=True),
-    Part("unit", "pytest tests/unit", 1.5, fast=True),
+    Part("unit", "pytest -n 2 --dist loadfile tests/unit", 1.0, fast=True),
     Part("changelog", "antsibull-changelog lint", 0.1),
     Part("ansible-test-sanity", "python3 -m tests.ansible_test sanity", 1.0),
     Part("ansible-test-units", "python3 -m tests.ansible_test units", 0.5),
     Part("galaxy-importer", "python3 -m tests.galaxy_importer", 1.0),
-    Part("integration", "pytest tests/integration", 8.5),
+    Part("integration", "pytest -n 2 --dist loadfile tests/integration", 5.0),
     Part("demo", "ansible-playbook sandbox/clean.yml && make demo", 6.0),
     Part("e2e", "pytest tests/e2e", 9.0),
     Part("molecule", "molecule test --all", 12.0),
     Part("newest-core", "pytest tests/newest_core", 1.0),  # on the image that the demonstration made
-    Part("stop", "make stop", 0.5),
+    Part("stop", "pytest tests/stop", 1.5),
 ]
 
 

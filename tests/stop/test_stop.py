@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.ansible_test import CACHE
-from tests.collection_copy import copy_collection
-from tests.integration.conftest import ROOT
+from tests.collection_copy import ROOT, copy_collection
 
 IMAGE = "localhost/simple-analytics-host"
 NETWORK = "simple-analytics"

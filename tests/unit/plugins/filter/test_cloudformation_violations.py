@@ -89,3 +89,68 @@ def test_text_in_place_of_a_dictionary_is_named() -> None:
     assert cloudformation_violations(text, TEMPLATE, "parameters") == [
         "parameters is {}; it must be a dictionary of values by parameter name."
     ]
+
+
+def test_a_secret_is_not_shown() -> None:
+    template = {"Parameters": {"Secret": {"Type": "String", "NoEcho": True, "AllowedPattern": "[a-z]+"}}}
+    (sentence,) = cloudformation_violations({"Secret": "S3SAME"}, template, "parameters")
+    assert sentence.startswith("parameters.Secret is hidden; it ")
+
+
+def ref(name: str) -> dict[str, str]:
+    return {"Ref": name}
+
+
+def equals(name: str, text: str) -> dict[str, Any]:
+    return {"Fn::Equals": [ref(name), text]}
+
+
+RULES: dict[str, Any] = {
+    "Parameters": {
+        "Domain": {"Type": "String", "Default": ""},
+        "Certificate": {"Type": "String", "Default": ""},
+        "Secret": {"Type": "String", "Default": "", "NoEcho": True},
+        "Vpc": {"Type": "String"},
+    }
+}
+
+
+def broken(assertion: object, condition: object = None, **values: object) -> list[str]:
+    """What a template with this one rule says of the values."""
+    rule = {"Assertions": [{"Assert": assertion, "AssertDescription": "This must hold."}]}
+    template = {**RULES, "Rules": {"Rule": rule | ({"RuleCondition": condition} if condition else {})}}
+    sentences: list[str] = cloudformation_violations(values, template, "parameters", ["Vpc"])
+    return sentences
+
+
+@pytest.mark.parametrize(
+    "assertion, holds",
+    [
+        (equals("Domain", "a"), True),
+        (equals("Domain", "b"), False),
+        (equals("Certificate", ""), True),
+        ({"Fn::Not": [equals("Domain", "")]}, True),
+        ({"Fn::Not": [equals("Domain", "a")]}, False),
+        ({"Fn::And": [equals("Domain", "a"), equals("Certificate", "c")]}, False),
+        ({"Fn::Or": [equals("Domain", "a"), equals("Certificate", "c")]}, True),
+        ({"Fn::Or": [equals("Domain", "b"), equals("Certificate", "c")]}, False),
+        ({"Fn::Contains": [["a", "b"], ref("Domain")]}, True),
+        ({"Fn::Contains": [["b", "c"], ref("Domain")]}, False),
+        ({"Fn::EachMemberIn": [["a"], ["b"]]}, True),
+        (equals("Vpc", "known elsewhere"), True),
+    ],
+)
+def test_a_rule_holds_or_is_broken(assertion: dict[str, Any], holds: bool) -> None:
+    assert (broken(assertion, Domain="a") == []) is holds
+
+
+def test_a_rule_without_its_condition_is_not_asked() -> None:
+    assert broken(equals("Certificate", "c"), equals("Domain", "a")) == []
+    assert broken(equals("Certificate", "c"), equals("Domain", "a"), Domain="a") != []
+
+
+def test_a_broken_rule_names_the_variable_and_all_it_asks_for_but_no_secret() -> None:
+    both = {"Fn::And": [equals("Certificate", "c"), equals("Secret", "known")]}
+    assert broken(both, equals("Domain", "a"), Domain="a", Secret="other") == [
+        "parameters: This must hold (Domain is a, Certificate is empty, Secret is hidden)."
+    ]

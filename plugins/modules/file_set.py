@@ -62,6 +62,11 @@ removed:
   type: list
   elements: str
   sample: [/etc/logstash/conf.d/gone, /etc/logstash/conf.d/gone/gone.conf]
+former:
+  description: Texts by path of what the set and its folders held before. Given as O(files) they bring that state back.
+  returned: success
+  type: dict
+  sample: {/etc/logstash/pipelines.yml: "- pipeline.id: gone"}
 """
 
 import os
@@ -97,8 +102,8 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     folders = [Path(folder) for folder in module.params["folders"]]
     texts = {path: read(path) for path in files}
     removed = strangers(files, folders)
-    before = {path: text or "" for path, text in texts.items() if text != files[path]}
-    before |= {path: read(path) or "" for path in removed if not path.is_dir()}
+    texts |= {path: read(path) for path in removed if not path.is_dir()}
+    before = {path: text or "" for path, text in texts.items() if text != files.get(path)}
     missing = [folder for folder in folders if not folder.is_dir()]
 
     if not module.check_mode:
@@ -119,6 +124,7 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
         "changed": bool(written or removed or missing),
         "written": written,
         "removed": [str(path) for path in removed],
+        "former": {str(path): text for path, text in texts.items() if text is not None},
         "diff": [
             {"before_header": str(path), "after_header": str(path), "before": text, "after": files.get(path, "")}
             for path, text in before.items()

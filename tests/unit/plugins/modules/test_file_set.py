@@ -61,6 +61,15 @@ class TestRun:
         again = run_main(capsys, **wanted(tree))
         assert (again["changed"], again["written"], again["removed"], again["diff"]) == (False, [], [], [])
 
+    def test_what_was_there_before_can_be_brought_back(self, tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        before = texts(tree)
+        done = run_main(capsys, **wanted(tree))
+        run_main(capsys, **{**wanted(tree), "files": done["former"]})
+        after = texts(tree)
+        # It lay in no folder of the set, so nobody may remove it.
+        assert after.pop("elsewhere/file") == "there"
+        assert after == before
+
     def test_another_mode_is_a_change(self, tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
         run_main(capsys, **wanted(tree))
         (tree / "own" / "kept").chmod(0o666)

@@ -112,6 +112,10 @@ def test_a_second_run_changes_nothing(landscape: Landscape) -> None:
             {"cloudfront_buckets_and_stream_parameters": {"StreamRetentionHours": 12}},
             "cloudfront_buckets_and_stream_parameters.StreamRetentionHours is 12; it must be 24 to 8760 hours",
         ),
+        (
+            {"cloudfront_buckets_and_stream_parameters": {"DomainName": "pixel.example.org"}},
+            "cloudfront_buckets_and_stream_parameters: DomainName needs CertificateArn",
+        ),
         ({"event_processor_parameters": {}}, "event_processor_parameters.VpcId is not set; it must be the id of a VPC"),
         (
             {"elasticsearch_cluster_parameters": {"VpcId": "vpc-1", "SubnetIds": ["subnet-1", "subnet-2"]}},
@@ -190,6 +194,8 @@ def test_a_check_of_a_teardown_announces_it_and_destroys_nothing(
     # Three stacks; buckets, tables and secrets in a task each.
     assert changed(run) == len(STACKS) + 3
     assert f'"/{NAME}/visitor_secret"' in run.stdout
+    assert f'"{NAME}-archiver"' in run.stdout
+    assert f"{NAME}-archiver-CoordinatorState" not in run.stdout
     assert NEIGHBOUR not in run.stdout
     assert {stack(ministack, template)["StackStatus"] for template in STACKS} == {"CREATE_COMPLETE"}
     assert {stack(ministack, template)["EnableTerminationProtection"] for template in STACKS} == {True}

@@ -42,6 +42,14 @@ Resources:
       TopicName: !ImportValue exported-by-nobody
 """
 
+SECRETIVE = """
+Parameters:
+  Secret: {Type: String, NoEcho: true, Default: ""}
+Resources:
+  Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: secretive}}
+  Parameter: {Type: AWS::SSM::Parameter, Properties: {Name: secretive, Type: String, Value: !Ref Secret}}
+"""
+
 
 @pytest.fixture
 def role(ministack: Emulator, run_playbook: Playbook) -> Role:
@@ -122,6 +130,30 @@ def test_a_failed_update_is_explained_and_rolled_back(ministack: Emulator, role:
     assert "Failed to update stack update: AWS::SNS::Topic Topic UPDATE_FAILED: " in run.stdout
     assert "AWS has rolled the stack back" in run.stdout
     assert statuses(ministack, "update") == ["UPDATE_ROLLBACK_COMPLETE"]
+
+
+def test_a_refused_update_is_not_called_rolled_back(ministack: Emulator, role: Role) -> None:
+    first = {"name": "refused", "template": BUCKET, "parameters": {"BucketName": "refused"}}
+    assert changed(role(**first)) == 1
+
+    run = role(**first, tags={f"tag-{number}": "one of more than fifty" for number in range(60)})
+
+    assert run.returncode != 0
+    assert "Nothing of the stack was changed; correct the cause" in run.stdout
+    assert statuses(ministack, "refused") == ["CREATE_COMPLETE"]
+
+
+def test_a_secret_parameter_is_never_shown(ministack: Emulator, role: Role) -> None:
+    stack = {"name": "secretive", "template": SECRETIVE, "parameters": {"Secret": "open-sesame"}}
+    broken = SECRETIVE + FAILING.replace("\nResources:\n  Queue:\n    Type: AWS::SQS::Queue", "")
+
+    deployed = role("-vvv", "--diff", **stack)
+    failed = role("-vvv", "--diff", **{**stack, "template": broken})
+
+    assert changed(deployed) == 1
+    assert ministack.client("ssm").get_parameter(Name="secretive")["Parameter"]["Value"] == "open-sesame"
+    assert "Failed to update stack secretive: AWS::SNS::Topic Topic UPDATE_FAILED: " in failed.stdout
+    assert "open-sesame" not in deployed.stdout + deployed.stderr + failed.stdout + failed.stderr
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ def test_raw_logs_and_malformed_lines_expire(stream_template: Template) -> None:
     }
     malformed = lifecycle(stream_template, "EventsBucket")["expire-malformed-lines"]
     assert (malformed["Prefix"], malformed["ExpirationInDays"]) == ("malformed/", {"Ref": "MalformedRetentionDays"})
+    assert malformed["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
     for name in ("RawLogsRetentionDays", "MalformedRetentionDays"):
         assert stream_template["Parameters"][name]["Default"] == 90
 

@@ -88,6 +88,11 @@ def strangers(files: t.Iterable[Path], folders: t.Iterable[Path]) -> list[Path]:
     return sorted({path for folder in folders for path in folder.rglob("*")} - wanted, reverse=True)
 
 
+def plan(texts: t.Mapping[Path, str | None], files: t.Mapping[Path, str]) -> dict[Path, str]:
+    """What is to change, each path with its text as it is; what has no text among the files goes."""
+    return {path: text or "" for path, text in texts.items() if text != files.get(path)}
+
+
 def write(module: AnsibleModule, path: Path, text: str) -> None:
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     # Beside its target, so that the file appears there whole; readable by nobody else until it has its mode.
@@ -103,7 +108,7 @@ def run(module: AnsibleModule) -> dict[str, t.Any]:
     texts = {path: read(path) for path in files}
     removed = strangers(files, folders)
     texts |= {path: read(path) for path in removed if not path.is_dir()}
-    before = {path: text or "" for path, text in texts.items() if text != files.get(path)}
+    before = plan(texts, files)
     missing = [folder for folder in folders if not folder.is_dir()]
 
     if not module.check_mode:

@@ -45,6 +45,7 @@ def landscape(ministack: Emulator, run_playbook: Playbook, network: dict[str, An
     def run(playbook: str, name: str, *arguments: str, **variables: object) -> subprocess.CompletedProcess[str]:
         defaults = {
             "simple_analytics_name": name,
+            "simple_analytics_region": "us-east-1",
             "simple_analytics_aws_connection": {"region": "us-east-1", "endpoint_url": ministack.url},
             "cloudfront_buckets_and_stream_parameters": {"StreamShards": 2},
             # CloudFormation of the emulator makes no alarm out of a query.

@@ -184,6 +184,13 @@ def test_a_teardown_without_the_name_says_what_it_would_destroy_and_stops(
     assert stack(ministack, "elasticsearch-cluster")["StackStatus"] == "CREATE_COMPLETE"
 
 
+def test_a_name_that_is_none_destroys_nothing(landscape: Landscape) -> None:
+    run = landscape("playbooks/teardown.yml", "", "--extra-vars", "teardown_data=true")
+
+    assert run.returncode != 0
+    assert "simple_analytics_name is ''; it must be 3 to 30 lower-case" in run.stdout
+
+
 def test_a_check_of_a_teardown_announces_it_and_destroys_nothing(
     ministack: Emulator, landscape: Landscape, data: dict[str, str]
 ) -> None:

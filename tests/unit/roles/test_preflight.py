@@ -45,6 +45,11 @@ USoWClQVlBFKeEACIQDYk5iyWFV0/pjVYZF+xaTXJDOPayoX7FqBeeMJeCwpjQ==
 FLOW = {"name": "capture", "inputs": ["raw_logs"], "outputs": ["stream"]}
 # By name: the role, what is wrong, and the sentence.
 CASES: dict[str, tuple[str, dict[str, Any], str]] = {
+    "secrets of nobody": (
+        "secrets",
+        {"secrets_name": "../x", "secrets_aws_connection": {}},
+        "secrets_name is '../x'; it must be a text of letters, digits, hyphens, underscores and dots.",
+    ),
     "heap": (
         "logstash",
         {"logstash_heap": "2 GB"},
@@ -98,7 +103,8 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "pixel path": (
         "event_pipelines",
         {"event_pipelines_pixel_path": "^/pixel("},
-        "event_pipelines_pixel_path is '^/pixel(', which is no regular expression without quotation marks. "
+        "event_pipelines_pixel_path is '^/pixel(', which is no regular expression that Ruby and Python understand "
+        "alike, without quotation marks. "
         r"Give one that matches the pixel's path, such as ^/pixel\.gif$.",
     ),
     "source ip": (

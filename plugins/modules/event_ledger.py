@@ -214,7 +214,8 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._waiting
 def path_pattern(text: str) -> re.Pattern[str]:
     """Compile the expression of the pixel's paths."""
     try:
-        return re.compile(text)
+        # As in Ruby, which capture reads it with, a class such as \d means ASCII.
+        return re.compile(text, re.ASCII)
     except re.error as error:
         raise LedgerError(f"Failed to read pixel_path {text!r} as a regular expression: {error}.") from error
 

@@ -77,9 +77,23 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 
+def complaint(files: t.Mapping[str, object]) -> str | None:
+    """What is wrong with the set, before anything is written."""
+    for path, text in files.items():
+        if not Path(path).is_absolute():
+            return f"files names {path!r}; give an absolute path."
+        if not isinstance(text, str):
+            return f"files gives {path} the value {text!r}; give a text."
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            return f"files gives {path} a text that UTF-8 cannot hold: {error}."
+    return None
+
+
 def read(path: Path) -> str | None:
     """The file's text; None when there is none. What is no text compares unlike any."""
-    return path.read_text(errors="replace") if path.is_file() else None
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
 
 
 def strangers(files: t.Iterable[Path], folders: t.Iterable[Path]) -> list[Path]:
@@ -97,7 +111,7 @@ def write(module: AnsibleModule, path: Path, text: str) -> None:
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     # Beside its target, so that the file appears there whole; readable by nobody else until it has its mode.
     handle, name = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "w") as file:
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
     module.atomic_move(name, str(path))
 
@@ -146,6 +160,8 @@ def main() -> None:
         add_file_common_args=True,
         supports_check_mode=True,
     )
+    if wrong := complaint(module.params["files"]):
+        module.fail_json(msg=wrong)
     try:
         result = run(module)
     except OSError as error:

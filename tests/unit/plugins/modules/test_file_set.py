@@ -121,3 +121,22 @@ class TestMain:
         result = run_main(capsys, files={str(tmp_path / "file" / "below"): "text"}, folders=[])
         assert result["failed"] is True
         assert result["msg"].startswith("Failed to write the set of files: ")
+
+
+@pytest.mark.parametrize(
+    "files, sentence",
+    [
+        ({"relative": "text"}, "files names 'relative'; give an absolute path."),
+        ({"/etc/number": 5}, "files gives /etc/number the value 5; give a text."),
+        ({"/etc/nothing": None}, "files gives /etc/nothing the value None; give a text."),
+        ({"/etc/half": "\ud800"}, "files gives /etc/half a text that UTF-8 cannot hold"),
+    ],
+)
+def test_what_is_no_set_of_files_is_refused(files: dict[str, object], sentence: str) -> None:
+    assert str(file_set.complaint(files)).startswith(sentence)
+
+
+def test_nothing_is_written_of_a_set_that_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = run_main(capsys, files={str(tmp_path / "good"): "text", "relative": "text"})
+    assert result["failed"]
+    assert list(tmp_path.iterdir()) == []

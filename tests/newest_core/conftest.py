@@ -45,7 +45,12 @@ def newest(packages: Path) -> Program:
     assert there, f"There is no image {IMAGE}; `make demo` makes it."
 
     def run(*words: str, network: str = "none", **variables: str) -> subprocess.CompletedProcess[str]:
-        variables |= {"LC_ALL": "C.UTF-8", "PYTHONPATH": "/srv/packages", "PYTHONPYCACHEPREFIX": "/srv/bytecode"}
+        variables |= {
+            "ANSIBLE_HOME": "/tmp/ansible",
+            "LC_ALL": "C.UTF-8",
+            "PYTHONPATH": "/srv/packages",
+            "PYTHONPYCACHEPREFIX": "/srv/bytecode",
+        }
         return subprocess.run(
             [
                 *("podman", "run", "--rm", f"--network={network}", "--workdir=/srv/pipeline"),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run the parts of the test suite one after another and close with one line over everything.
 
-`python3 -m tests.run` runs all of PARTS, `python3 -m tests.run fast` those marked fast, and
+`python3 -m tests.run` runs all of PARTS, `python3 -m tests.run fast` those marked fast, two at a time, and
 `python3 -m tests.run NAME …` the named ones. The exit code is 1 when anything failed.
 """
 
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,18 +75,33 @@ def junit_counts(report: Path) -> tuple[int, int]:
     return total - failed, failed
 
 
-def run(part: Part) -> Outcome:
-    print(f"\n== {part.name}: {part.command}", flush=True)
+def run(part: Part, shown: bool = True) -> Outcome:
+    """Run one part. What it says is shown as it comes, or else when the part has ended."""
+    title = f"\n== {part.name}: {part.command}"
+    if shown:
+        print(title, flush=True)
     report = REPORTS / f"{part.name}.xml"
     report.unlink(missing_ok=True)
     command = f"{part.command} --junit-xml={report}" if part.is_pytest else part.command
     start = time.monotonic()
-    code = subprocess.run(["bash", "-c", command], cwd=ROOT, check=False).returncode
-    seconds = time.monotonic() - start
+    pipe = None if shown else subprocess.PIPE
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=ROOT, check=False, stdout=pipe, stderr=subprocess.STDOUT, text=True
+    )
+    seconds, code = time.monotonic() - start, done.returncode
+    if not shown:
+        print(f"{title}\n{done.stdout}", end="", flush=True)
     passed, failed = junit_counts(report) if report.exists() else (int(code == 0), int(code != 0))
     if code != 0 and failed == 0:
         failed = 1  # it died outside its test cases
     return Outcome(part.name, passed, failed, seconds)
+
+
+def run_in_pairs(parts: list[Part]) -> list[Outcome]:
+    """Two at a time, the longest first."""
+    longest_first = sorted(parts, key=lambda part: -part.minutes)
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda part: run(part, shown=False), longest_first))
 
 
 def select(words: list[str]) -> list[Part]:
@@ -102,7 +118,8 @@ def select(words: list[str]) -> list[Part]:
 def main() -> int:
     os.environ["NO_COLOR"] = "1"
     REPORTS.mkdir(parents=True, exist_ok=True)
-    outcomes = [run(part) for part in select(sys.argv[1:])]
+    parts = select(sys.argv[1:])
+    outcomes = run_in_pairs(parts) if sys.argv[1:] == ["fast"] else [run(part) for part in parts]
     print("\npart                   passed  failed   seconds")
     for outcome in outcomes:
         print(f"{outcome.name:<22} {outcome.passed:>6}  {outcome.failed:>6}  {outcome.seconds:>8.1f}")

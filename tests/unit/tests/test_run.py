@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.run import PARTS, ROOT, Part, junit_counts, run, select
+from tests.run import PARTS, ROOT, Part, junit_counts, run, run_in_pairs, select
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,17 @@ def test_contributing_tells_what_each_part_may_take(part: Part) -> None:
     row = f"| {part.name} | {part.minutes} | {'yes' if part.fast else ''} |"
 
     assert row in (ROOT / "CONTRIBUTING.md").read_text().splitlines()
+
+
+def test_in_pairs_each_part_shows_what_it_said_when_it_ends(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tests.run.REPORTS", tmp_path)
+    parts = [Part("good", "echo fine", 1), Part("bad", "echo wrong >&2; false", 2), Part("other", "true", 0.5)]
+
+    outcomes = run_in_pairs(parts)
+
+    assert {outcome.name: outcome.failed for outcome in outcomes} == {"good": 0, "bad": 1, "other": 0}
+    said = capsys.readouterr().out
+    assert "== good: echo fine\nfine\n" in said
+    assert "== bad: echo wrong >&2; false\nwrong\n" in said

@@ -27,6 +27,14 @@ class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no type
     def progress(self, result: dict[str, t.Any]) -> str:
         raise NotImplementedError
 
+    def again(self, arguments: dict[str, t.Any], result: dict[str, t.Any]) -> dict[str, t.Any]:
+        """What the module is asked the next time: the same, unless asking twice would do it twice."""
+        return arguments
+
+    def closing(self, first: dict[str, t.Any], last: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The task's result."""
+        return last
+
     def run(self, tmp: None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         super().run(tmp, task_vars)
         started, arguments = time.monotonic(), dict(self._task.args)
@@ -34,13 +42,13 @@ class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no type
         timeout, sleep = (
             int(arguments.get(name, WAIT_SPEC[name]["default"])) for name in ("wait_timeout", "wait_sleep")
         )
-        while True:
-            result: dict[str, t.Any] = self._execute_module(
-                module_args={**arguments, "wait": False}, task_vars=task_vars
-            )
-            if not waits or result.get("failed") or self.is_done(result):
-                return result
+        first: dict[str, t.Any] = self._execute_module(module_args={**arguments, "wait": False}, task_vars=task_vars)
+        result = first
+        while waits and not result.get("failed") and not self.is_done(result):
             if time.monotonic() - started + sleep > timeout:
-                return result
+                break
             self._display.display(f"{self._task.get_name()}: {self.progress(result)}")
             time.sleep(sleep)
+            arguments = self.again(arguments, result)
+            result = self._execute_module(module_args={**arguments, "wait": False}, task_vars=task_vars)
+        return result if result.get("failed") else self.closing(first, result)

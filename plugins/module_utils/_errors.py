@@ -1,0 +1,13 @@
+# Copyright: Simple Analytics contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This util is PRIVATE to the collection: it may change or go without notice.
+
+"""The error of this collection's modules."""
+
+from __future__ import annotations
+
+
+class PipelineError(Exception):
+    """What cannot be done, on which object, and what to do about it, in a sentence for the operator."""

@@ -1,0 +1,83 @@
+# Copyright: Simple Analytics contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This util is PRIVATE to the collection: it may change or go without notice.
+
+"""Leases: what the Kinesis Client Library keeps of each shard, and what of that a rewind changes.
+
+The facts are those of KCL 1.15, 2.7 and 3.5 (C(docs/rewind.md) says how they were measured).
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+
+TRIM_HORIZON, AT_TIMESTAMP, LATEST, SHARD_END = "TRIM_HORIZON", "AT_TIMESTAMP", "LATEST", "SHARD_END"
+# A consumer whose row says AT_TIMESTAMP has done nothing yet, and its own configuration knows the time.
+NAMED = {TRIM_HORIZON: 0, AT_TIMESTAMP: 0, LATEST: 2, SHARD_END: 3}
+LEASE = "LEASE"
+
+Row = dict[str, dict[str, t.Any]]
+"""An item as DynamoDB's own JSON has it, such as {"leaseCounter": {"N": "17"}}."""
+
+
+class Position(t.NamedTuple):
+    """What a consumer has done of a shard: everything up to a record, or what a name says."""
+
+    checkpoint: str
+    subsequence: int = 0
+
+    @classmethod
+    def before(cls, sequence_number: str) -> Position:
+        """Where the next record to come is this one, all that is packed into it included."""
+        return cls(sequence_number, -1)
+
+    @property
+    def is_number(self) -> bool:
+        return self.checkpoint not in NAMED
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """Positions of one shard sort by it."""
+        return (1, int(self.checkpoint), self.subsequence) if self.is_number else (NAMED[self.checkpoint], 0, 0)
+
+
+@dataclass(frozen=True)
+class Lease:
+    """One shard's row. The owner's name outlives the owner: only a moving counter shows a live one."""
+
+    shard: str
+    position: Position
+    counter: int
+    owner: str | None
+    rewind: str | None  # the last rewind that placed it
+    row: Row
+
+    @classmethod
+    def of(cls, row: Row) -> Lease:
+        position = Position(row["checkpoint"]["S"], int(row["checkpointSubSequenceNumber"]["N"]))
+        owner, rewind = (row.get(name, {}).get("S") for name in ("leaseOwner", "rewindId"))
+        return cls(row["leaseKey"]["S"], position, int(row["leaseCounter"]["N"]), owner, rewind, row)
+
+
+def read_leases(table: str, rows: t.Iterable[Row]) -> dict[str, Lease]:
+    """The leases among the rows of a table, by shard. KCL 3.5 keeps notes of other kinds between them."""
+    leases = {}
+    for row in rows:
+        if row.get("entityType", {}).get("S", LEASE) != LEASE:
+            continue
+        try:
+            lease = Lease.of(row)
+            lease.position.order  # noqa: B018 - a checkpoint that is neither a name nor a number has none
+        except (KeyError, ValueError) as error:
+            raise PipelineError(f"Table {table!r} holds a row that is no lease of a shard: {row!r}.") from error
+        if ":" in lease.shard:
+            raise PipelineError(
+                f"Table {table!r} is that of a consumer of several streams ({lease.shard}), which cannot be rewound."
+            )
+        leases[lease.shard] = lease
+    return leases

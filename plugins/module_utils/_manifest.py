@@ -1,0 +1,117 @@
+# Copyright: Simple Analytics contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This util is PRIVATE to the collection: it may change or go without notice.
+
+"""The manifest of a rewind: what it means to write, on disk before the first write, and then what it wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+import typing as t
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from threading import Lock
+
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases import Lease, Position
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewind import Move
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Record, Shard
+
+
+@dataclass
+class Manifest:
+    """Lines of JSON: the first holds the plan, each other one says what became of a shard."""
+
+    path: str
+    id: str
+    application: str
+    stream: str
+    moves: list[Move]
+    written: set[str] = field(default_factory=set)
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
+
+    @classmethod
+    def load(cls, path: str, application: str, stream: str) -> Manifest:
+        """Read that of an earlier rewind of this application on this stream."""
+        manifest = cls._read(path)
+        if (manifest.application, manifest.stream) != (application, stream):
+            raise PipelineError(f"The manifest {path} is of {manifest.application!r} on stream {manifest.stream!r}.")
+        return manifest
+
+    @classmethod
+    def _read(cls, path: str) -> Manifest:
+        try:
+            with open(path, encoding="utf-8") as file:
+                first, *others = file.read().split("\n")
+            plan = json.loads(first)
+            moves = [_move(found) for found in plan["moves"]]
+            written = {shard for line in others for shard in _written(line)}
+            return cls(path, plan["id"], plan["application"], plan["stream"], moves, written)
+        except OSError as error:
+            raise PipelineError(f"Failed to read the manifest {path}: {error.strerror}.") from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise PipelineError(f"Failed to read the manifest {path}: it is none ({error!r}).") from error
+
+    def rest(self) -> list[Move]:
+        """What is not known to be written."""
+        return [move for move in self.moves if move.shard.id not in self.written]
+
+    @property
+    def restored_id(self) -> str:
+        """What the rows say that were put back."""
+        return f"{self.id} restored"
+
+    def create(self) -> None:
+        """Write the plan to a new file."""
+        plan = {
+            "id": self.id,
+            "application": self.application,
+            "stream": self.stream,
+            "moves": [
+                {
+                    "shard": asdict(move.shard),
+                    "former": move.former and move.former.row,
+                    "target": move.target,
+                    "record": move.record and [move.record.sequence_number, move.record.arrival.isoformat()],
+                    "generation": move.generation,
+                }
+                for move in self.moves
+            ],
+        }
+        self._append(plan, "x")
+
+    def note(self, shard: str) -> None:
+        """Say that a shard's lease is written."""
+        with self._lock:
+            self.written.add(shard)
+            self._append({"written": shard}, "a")
+
+    def _append(self, entry: dict[str, t.Any], mode: str) -> None:
+        try:
+            with open(self.path, mode, encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise PipelineError(f"Failed to write the manifest {self.path}: {error.strerror}.") from error
+
+
+def _written(line: str) -> list[str]:
+    try:
+        return [json.loads(line)["written"]]
+    except ValueError:
+        return []  # broken off by a kill: the row itself says which rewind wrote it
+
+
+def _move(found: dict[str, t.Any]) -> Move:
+    shard, record = found["shard"], found["record"]
+    return Move(
+        Shard(**{**shard, "parents": tuple(shard["parents"]), "hash_range": tuple(shard["hash_range"])}),
+        Lease.of(found["former"]) if found["former"] else None,
+        Position(*found["target"]),
+        Record(record[0], datetime.fromisoformat(record[1])) if record else None,
+        found["generation"],
+    )

@@ -1,0 +1,46 @@
+# Copyright: Simple Analytics contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This util is PRIVATE to the collection: it may change or go without notice.
+
+"""Moments in time, as people write them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+
+RELATIVE = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+EPOCH = re.compile(r"\d+(?:\.\d+)?")
+FIRST_MILLISECONDS = 10**11  # as seconds, a moment some three thousand years ahead
+
+
+def parse_moment(text: str, now: datetime) -> datetime:
+    """A moment in UTC of ISO 8601 with a zone, of seconds or milliseconds since 1970, or of an age such as C(2h)."""
+    try:
+        if match := RELATIVE.fullmatch(text):
+            return now - timedelta(**{UNITS[match[2]]: float(match[1])})
+        if EPOCH.fullmatch(text):
+            seconds = float(text)
+            return datetime.fromtimestamp(seconds / 1000 if seconds >= FIRST_MILLISECONDS else seconds, UTC)
+        moment = datetime.fromisoformat(text)
+    except (OverflowError, ValueError) as error:
+        raise PipelineError(
+            f"{text!r} is no time: say 2h or 3d for that long ago, 2026-11-24T18:00:00Z, or seconds since 1970."
+        ) from error
+    if moment.tzinfo is None:
+        full = moment.isoformat()
+        raise PipelineError(f"{text!r} has no time zone: say {full}Z for UTC, or an offset such as {full}+01:00.")
+    return moment.astimezone(UTC)
+
+
+def age(span: timedelta) -> str:
+    """How long, to two units: C(2 d 3 h), C(4 min 10 s), C(0 s)."""
+    seconds = max(0, round(span.total_seconds()))
+    parts = [(seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s")]
+    told = [f"{count} {unit}" for count, unit in parts if count][:2]
+    return " ".join(told) or "0 s"

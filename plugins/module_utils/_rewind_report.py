@@ -1,0 +1,68 @@
+# Copyright: Simple Analytics contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This util is PRIVATE to the collection: it may change or go without notice.
+
+"""How far a rewind is, for people and for programs."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases import Lease, Position
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._manifest import Manifest
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._moments import age
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewind import Move
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Record
+
+# Each state includes those before it.
+PLANNED, WRITTEN, TAKEN, MOVED = "planned", "written", "taken", "moved"
+
+
+def states(manifest: Manifest, leases: Mapping[str, Lease]) -> dict[str, str]:
+    """How far each shard of a rewind is, by its row as it is now."""
+    shards = [(move.shard.id, move) for move in manifest.moves]
+    return {shard: _state(move, leases.get(shard), manifest.id, shard in manifest.written) for shard, move in shards}
+
+
+def _state(move: Move, lease: Lease | None, rewind: str, written: bool) -> str:
+    if lease is None or lease.rewind != rewind:
+        # The library removes rows of shards that are read to their end, and a later rewind may have placed this one.
+        return MOVED if written else PLANNED
+    if lease.owner is None:
+        return WRITTEN
+    return TAKEN if lease.position == move.target and move.record else MOVED
+
+
+def place(position: Position, record: Record | None, now: datetime) -> dict[str, t.Any]:
+    """A position for people, with the time of its record where that is known."""
+    arrival = record.arrival if record else None
+    return {
+        "checkpoint": position.checkpoint,
+        "time": arrival and arrival.isoformat(timespec="milliseconds"),
+        "age": arrival and age(now - arrival),
+    }
+
+
+def line(shard: str, position: dict[str, t.Any] | None) -> str:
+    """One shard's line of a diff."""
+    if position is None:
+        return f"{shard}  no lease"
+    when = f"  {position['time']}  {position['age']} ago" if position["time"] else ""
+    return f"{shard}  {position['checkpoint']}{when}"
+
+
+def diff(moves: list[dict[str, t.Any]]) -> dict[str, str]:
+    """All of them, for C(--diff)."""
+    return {side: "".join(f"{line(move['shard'], move[side])}\n" for move in moves) for side in ("before", "after")}
+
+
+def summary(states: Mapping[str, str]) -> str:
+    """All of them in one line."""
+    count = Counter(states.values())
+    moved, taken = count[MOVED], count[MOVED] + count[TAKEN]
+    return f"{len(states)} shards to move: {taken + count[WRITTEN]} written, {taken} taken again, {moved} moved on"

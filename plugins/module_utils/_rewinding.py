@@ -1,0 +1,150 @@
+# Copyright: Simple Analytics contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This util is PRIVATE to the collection: it may change or go without notice.
+
+"""A rewind from its options to the last lease: find the positions, write them, tell how far it is, undo it."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import side_by_side
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lease_table import LeaseTable
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases import (
+    LATEST,
+    SHARD_END,
+    TRIM_HORIZON,
+    Lease,
+    Position,
+)
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._manifest import Manifest
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._moments import age, parse_moment
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewind import Plan, Start, plan
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Shard, Stream
+
+
+def wanted_moment(params: Mapping[str, t.Any], retention: timedelta, now: datetime) -> datetime:
+    """The time of `timestamp`, inside of what the stream keeps."""
+    moment, oldest = parse_moment(params["timestamp"], now), now - retention
+    if moment > now:
+        raise PipelineError(f"timestamp {params['timestamp']!r} lies {age(moment - now)} in the future.")
+    if moment < oldest and not params["clamp"]:
+        raise PipelineError(
+            f"timestamp {params['timestamp']!r} is older than what the stream keeps, {age(retention)}. The oldest time"
+            f" possible is {oldest:%Y-%m-%dT%H:%M:%SZ}, which clamp=true takes."
+        )
+    return moment if moment > oldest else oldest
+
+
+def require_shards(option: str, named: t.Collection[str], shards: Mapping[str, Shard]) -> None:
+    unknown = sorted(set(named) - set(shards))
+    if unknown:
+        raise PipelineError(f"{option}: the stream has no {', '.join(unknown)}. It has {', '.join(sorted(shards))}.")
+
+
+def require_leases(stream: str, application: str, shards: Mapping[str, Shard], leases: Mapping[str, Lease]) -> None:
+    """There are leases, and they are this stream's, as far as names and numbers tell."""
+    if not leases:
+        raise PipelineError(f"Consumer application {application!r} has no leases yet: start it once.")
+    strangers = [
+        lease.shard
+        for lease in leases.values()
+        if lease.shard in shards
+        and lease.position.is_number
+        and not shards[lease.shard].may_hold(lease.position.checkpoint)
+    ]
+    if strangers or not set(leases) & set(shards):
+        named = ", ".join(sorted(strangers or leases))
+        raise PipelineError(f"Consumer application {application!r} reads another stream than {stream!r}: see {named}.")
+
+
+def find_starts(
+    params: Mapping[str, t.Any],
+    stream: Stream,
+    shards: Mapping[str, Shard],
+    leases: Mapping[str, Lease],
+    moment: datetime | None,
+) -> dict[str, Start]:
+    """Where each shard in question is to start."""
+    position, numbers = params["position"], params["sequence_numbers"] or {}
+    chosen = numbers or params["shards"] or shards
+    if position == "latest":
+        # What is read to its end has no tip, and a closed shard that nobody has come to needs none.
+        being_read = {shard for shard, lease in leases.items() if lease.position.checkpoint != SHARD_END}
+        never_read = {shard for shard, found in shards.items() if found.last_number is None} - set(leases)
+        return dict.fromkeys((being_read | never_read) & set(chosen), Start(Position(LATEST), None))
+    if position == "trim_horizon":
+        oldest = side_by_side(stream.oldest, chosen)
+        return {shard: Start(Position(TRIM_HORIZON), record) for shard, record in oldest.items()}
+    if position == "sequence_numbers":
+        records = side_by_side(lambda shard: stream.numbered(shard, numbers[shard]), chosen)
+        unknown = sorted(shard for shard, record in records.items() if record is None)
+        if unknown:
+            named = ", ".join(f"{shard} has no record {numbers[shard]}" for shard in unknown)
+            raise PipelineError(f"sequence_numbers: {named}, and would end there.")
+    else:
+        assert moment is not None  # noqa: S101 - the argument spec asks for it
+        records = side_by_side(lambda shard: stream.first_since(shard, moment), chosen)
+    return {
+        shard: Start(Position.before(record.sequence_number) if record else None, record)
+        for shard, record in records.items()
+    }
+
+
+def prepare(params: Mapping[str, t.Any], table: LeaseTable, stream: Stream, now: datetime) -> Plan:
+    """What is to be written, from what the table and the stream hold now."""
+    if params["position"] == "latest" and not params["allow_skip"]:
+        raise PipelineError("position=latest skips what the consumer has not had yet, so it needs allow_skip=true.")
+    moment = wanted_moment(params, stream.retention(), now) if params["position"] == "at_timestamp" else None
+    leases, shards = table.read(), stream.shards()
+    require_leases(stream.name, table.name, shards, leases)
+    require_shards("shards", params["shards"] or [], shards)
+    require_shards("sequence_numbers", params["sequence_numbers"] or {}, shards)
+    starts = find_starts(params, stream, shards, leases, moment)
+    whole = not params["shards"] and not params["sequence_numbers"]
+    return plan(shards, leases, starts, params["allow_skip"], whole)
+
+
+def write(table: LeaseTable, manifest: Manifest) -> None:
+    """Place every lease that is not placed yet, parents before children."""
+    rest = {move.shard.id: move for move in manifest.rest()}
+
+    def place(shard: str) -> None:
+        move = rest[shard]
+        table.place(move.shard, move.former, move.target, manifest.id)
+        manifest.note(shard)
+
+    for generation in sorted({move.generation for move in rest.values()}):
+        side_by_side(place, [shard for shard, move in rest.items() if move.generation == generation])
+
+
+def restorable(table: LeaseTable, manifest: Manifest) -> dict[str, Lease]:
+    """The leases that the rewind wrote and that are not put back yet."""
+    leases = table.read()
+    known = {manifest.id, manifest.restored_id}
+    others = sorted(shard for shard in manifest.written if shard in leases and leases[shard].rewind not in known)
+    if others:
+        raise PipelineError(
+            f"Another rewind of {table.name!r} came later and placed {', '.join(others)}: restore that one first."
+        )
+    return {shard: lease for shard, lease in leases.items() if lease.rewind == manifest.id}
+
+
+def put_back(table: LeaseTable, manifest: Manifest, leases: Mapping[str, Lease]) -> None:
+    """Give each of these leases its former position, children before parents; rows that were made go."""
+    moves = {move.shard.id: move for move in manifest.moves if move.shard.id in leases}
+
+    def put(shard: str) -> None:
+        move = moves[shard]
+        if move.former:
+            table.place(move.shard, leases[shard], move.former.position, manifest.restored_id)
+        else:
+            table.remove(leases[shard])
+
+    for generation in sorted({move.generation for move in moves.values()}, reverse=True):
+        side_by_side(put, [shard for shard, move in moves.items() if move.generation == generation])

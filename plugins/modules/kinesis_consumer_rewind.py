@@ -1,0 +1,310 @@
+#!/usr/bin/python
+
+# Copyright: Simple Analytics contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kinesis_consumer_rewind
+short_description: Have a consumer of a Kinesis data stream read again from an earlier position
+version_added: 0.1.0
+description:
+  - Moves the checkpoints of a consumer application that is built on the Kinesis Client Library, such as Logstash.
+  - The consumer need not be stopped. A worker loses each lease as it is written, and takes it again at the new
+    position. A few records that were under way from the former position may still come out.
+  - The first record that comes again is the first at or after the position, in every shard. Shards that were split or
+    merged since are read again from their parents on, parents before children.
+  - It never moves a checkpoint forward unless O(allow_skip=true).
+  - C(docs/rewind.md) names the IAM actions that it needs, and what was measured with which version of the library.
+author: Simple Analytics contributors (@simple-analytics)
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+attributes:
+  check_mode:
+    description: Says what would be written, and writes nothing.
+    support: full
+  diff_mode:
+    description: Shows for each shard from where to where it goes.
+    support: full
+options:
+  application:
+    description:
+      - Name of the consumer application, which is that of its DynamoDB table.
+    type: str
+    required: true
+  stream:
+    description:
+      - Name of the stream.
+    type: str
+    required: true
+  position:
+    description:
+      - Where reading is to start again.
+      - V(trim_horizon) is the oldest record that the stream still has, and V(latest) the next one to come.
+      - V(at_timestamp) is the first record that Kinesis took at O(timestamp) or later.
+      - V(sequence_numbers) are the records of O(sequence_numbers).
+      - One of O(position), O(resume) and O(restore) is required.
+    type: str
+    choices: [trim_horizon, latest, at_timestamp, sequence_numbers]
+  timestamp:
+    description:
+      - A time in ISO 8601 with a zone, in seconds or milliseconds since 1970, or an age.
+      - An age is a number with V(s), V(m), V(h), V(d) or V(w), such as V(2h).
+      - Required when O(position=at_timestamp).
+    type: str
+  clamp:
+    description:
+      - Whether a time before the stream's retention period means its beginning. It is refused otherwise.
+    type: bool
+    default: false
+  sequence_numbers:
+    description:
+      - For each shard the sequence number of the record that is to come first.
+      - Required when O(position=sequence_numbers).
+    type: dict
+  shards:
+    description:
+      - Move these shards only, and leave their children and all others where they are.
+    type: list
+    elements: str
+  allow_skip:
+    description:
+      - Whether a checkpoint may move forward, over records that the consumer has not had. O(position=latest) needs it.
+    type: bool
+    default: false
+  manifest:
+    description:
+      - New file for the former state of every lease that is to be written, and then for each that was.
+      - Required with O(position), except in check mode.
+    type: path
+  resume:
+    description:
+      - Manifest of a rewind that was interrupted. What is missing is written; all else stays.
+    type: path
+  restore:
+    description:
+      - Manifest of a rewind that is to be undone. Every lease that it wrote goes back to its former position.
+    type: path
+  wait:
+    description:
+      - Whether to wait until every shard was taken again and has moved past its new position.
+      - When that takes longer than O(wait_timeout) seconds the module does not fail; it returns RV(done=false).
+    type: bool
+    default: false
+  wait_timeout:
+    description:
+      - How many seconds to wait.
+    type: int
+    default: 300
+  wait_sleep:
+    description:
+      - How many seconds to wait before looking again.
+    type: int
+    default: 5
+"""
+
+EXAMPLES = r"""
+- name: Have the indexer read the last two hours again
+  simple_analytics.pipeline.kinesis_consumer_rewind:
+    application: analytics-prod-indexer
+    stream: analytics-prod-events
+    position: at_timestamp
+    timestamp: 2h
+    manifest: /root/analytics-prod-indexer.2026-11-25T1400.rewind
+    wait: true
+    region: eu-central-1
+
+- name: Complete a rewind that was interrupted
+  simple_analytics.pipeline.kinesis_consumer_rewind:
+    application: analytics-prod-indexer
+    stream: analytics-prod-events
+    resume: /root/analytics-prod-indexer.2026-11-25T1400.rewind
+    region: eu-central-1
+"""
+
+RETURN = r"""
+moves:
+  description:
+    - For each shard that this call moved, or in check mode would move, from where to where.
+    - The time is that of the record there, as far as the stream still has it.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - shard: shardId-000000000001
+      before: {checkpoint: "49668899999919478283720", time: "2026-11-25T14:01:07.120+00:00", age: 2 s}
+      after: {checkpoint: "49668899999919478200110", time: "2026-11-25T12:01:09.402+00:00", age: 1 h 59 min}
+states:
+  description:
+    - For each shard of the rewind how far it is.
+    - It is V(planned), V(written), V(taken) again by a worker, or V(moved) past its new position.
+  returned: success
+  type: dict
+  sample: {shardId-000000000001: taken}
+kept:
+  description: For each shard in question that stays, why.
+  returned: success
+  type: dict
+  sample: {shardId-000000000003: no record of that time}
+done:
+  description: Whether every shard was taken again, and has moved past its new position if records lie there.
+  returned: success
+  type: bool
+  sample: true
+summary:
+  description: How far the rewind is, in one line.
+  returned: success
+  type: str
+  sample: "4 shards to move: 4 written, 4 taken again, 3 moved on"
+manifest:
+  description: File that O(resume) and O(restore) take.
+  returned: success
+  type: str
+  sample: /root/analytics-prod-indexer.2026-11-25T1400.rewind
+"""
+
+import secrets
+import time
+import typing as t
+from datetime import UTC, datetime
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import (
+    CLIENT_CONFIG,
+    side_by_side,
+)
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lease_table import LeaseTable
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._manifest import Manifest
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewind import Move
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewind_report import (
+    MOVED,
+    diff,
+    place,
+    states,
+    summary,
+)
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewinding import (
+    prepare,
+    put_back,
+    restorable,
+    write,
+)
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Stream
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._waiting import WAIT_SPEC
+
+
+def describe(moves: list[Move], stream: Stream, now: datetime) -> list[dict[str, t.Any]]:
+    """From where to where each shard goes."""
+    formers = {move.shard.id: move.former.position for move in moves if move.former}
+    numbered = [shard for shard, position in formers.items() if position.is_number]
+    records = side_by_side(lambda shard: stream.numbered(shard, formers[shard].checkpoint), numbered)
+    return [
+        {
+            "shard": move.shard.id,
+            "before": place(move.former.position, records.get(move.shard.id), now) if move.former else None,
+            "after": place(move.target, move.record, now),
+        }
+        for move in moves
+    ]
+
+
+def watch(module: AnsibleAWSModule, table: LeaseTable, manifest: Manifest) -> dict[str, str]:
+    """The state of each shard; with O(wait) once all have moved on, or when time is up."""
+    waits = module.params["wait"] and not module.check_mode
+    deadline = time.monotonic() + (module.params["wait_timeout"] if waits else 0)
+    while True:
+        found: dict[str, str] = states(manifest, table.read())
+        if set(found.values()) <= {MOVED} or time.monotonic() + module.params["wait_sleep"] > deadline:
+            return found
+        time.sleep(module.params["wait_sleep"])
+
+
+def go(module: AnsibleAWSModule, table: LeaseTable, stream: Stream, now: datetime) -> dict[str, t.Any]:
+    """Begin a rewind, or complete one."""
+    kept: dict[str, str] = {}
+    if module.params["resume"]:
+        manifest = Manifest.load(module.params["resume"], table.name, stream.name)
+    else:
+        moves, kept = prepare(module.params, table, stream, now)
+        rewind = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+        manifest = Manifest(module.params["manifest"], rewind, table.name, stream.name, moves)
+        if moves and not module.check_mode:
+            manifest.create()
+    rest = manifest.rest()
+    if not module.check_mode:
+        write(table, manifest)
+    found = watch(module, table, manifest)
+    return {
+        "done": set(found.values()) <= {MOVED},
+        "summary": summary(found),
+        "moves": describe(rest, stream, now),
+        "states": found,
+        "kept": kept,
+        "manifest": manifest.path,
+    }
+
+
+def undo(module: AnsibleAWSModule, table: LeaseTable, stream: Stream, now: datetime) -> dict[str, t.Any]:
+    """Put back what a rewind wrote."""
+    manifest = Manifest.load(module.params["restore"], table.name, stream.name)
+    leases = restorable(table, manifest)
+    if not module.check_mode:
+        put_back(table, manifest, leases)
+    there = describe([move for move in manifest.moves if move.shard.id in leases], stream, now)
+    return {
+        "done": True,
+        "summary": f"{len(leases)} shards put back to where they were",
+        "moves": [{**move, "before": move["after"], "after": move["before"]} for move in there],
+        "states": {},
+        "kept": {},
+        "manifest": manifest.path,
+    }
+
+
+def run(module: AnsibleAWSModule, table: LeaseTable, stream: Stream, now: datetime) -> dict[str, t.Any]:
+    result = (undo if module.params["restore"] else go)(module, table, stream, now)
+    return {**result, "changed": bool(result["moves"]), "diff": diff(result["moves"])}
+
+
+def main() -> None:
+    module = AnsibleAWSModule(
+        argument_spec={
+            **WAIT_SPEC,
+            "application": {"type": "str", "required": True},
+            "stream": {"type": "str", "required": True},
+            "position": {"type": "str", "choices": ["trim_horizon", "latest", "at_timestamp", "sequence_numbers"]},
+            "timestamp": {"type": "str"},
+            "clamp": {"type": "bool", "default": False},
+            "sequence_numbers": {"type": "dict"},
+            "shards": {"type": "list", "elements": "str"},
+            "allow_skip": {"type": "bool", "default": False},
+            "manifest": {"type": "path"},
+            "resume": {"type": "path"},
+            "restore": {"type": "path"},
+        },
+        required_one_of=[("position", "resume", "restore")],
+        mutually_exclusive=[("position", "resume", "restore"), ("shards", "sequence_numbers")],
+        required_if=[
+            ("position", "at_timestamp", ["timestamp"]),
+            ("position", "sequence_numbers", ["sequence_numbers"]),
+        ],
+        supports_check_mode=True,
+    )
+    if module.params["position"] and not module.params["manifest"] and not module.check_mode:
+        module.fail_json(msg="manifest is required with position: a new file for the former state of the leases.")
+    table = LeaseTable(module.client("dynamodb", config=CLIENT_CONFIG), module.params["application"])
+    stream = Stream(module.client("kinesis", config=CLIENT_CONFIG), module.params["stream"])
+    try:
+        result = run(module, table, stream, datetime.now(UTC))
+    except PipelineError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

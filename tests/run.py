@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run the parts of the test suite one after another and close with one line over everything.
+"""Run the parts of the test suite, two at a time, and close with one line over everything.
 
-`python3 -m tests.run` runs all of PARTS, `python3 -m tests.run fast` those marked fast, two at a time, and
+`python3 -m tests.run` runs all of PARTS, `python3 -m tests.run fast` those marked fast, and
 `python3 -m tests.run NAME …` the named ones. The exit code is 1 when anything failed.
 """
 
@@ -12,7 +12,9 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +30,7 @@ class Part:
     command: str
     minutes: float  # what it may take with caches warm; CONTRIBUTING.md shows these
     fast: bool = False
+    on_hosts: bool = False  # these follow one another, since all of them want the local landscape's hosts
 
     @property
     def is_pytest(self) -> bool:
@@ -47,11 +50,12 @@ PARTS = [
     Part("ansible-test-units", "python3 -m tests.ansible_test units", 0.5),
     Part("galaxy-importer", "python3 -m tests.galaxy_importer", 1.0),
     Part("integration", "pytest -n 2 --dist loadfile tests/integration", 5.0),
-    Part("demo", "ansible-playbook sandbox/clean.yml && make demo", 6.0),
-    Part("e2e", "pytest tests/e2e", 9.0),
-    Part("molecule", "molecule test --all", 12.0),
-    Part("newest-core", "pytest tests/newest_core", 1.0),  # on the image that the demonstration made
-    Part("stop", "pytest tests/stop", 1.5),
+    Part("conformance", "pytest -n 2 tests/conformance", 5.0),
+    Part("demo", "ansible-playbook sandbox/clean.yml && make demo", 6.0, on_hosts=True),
+    Part("e2e", "pytest tests/e2e", 10.0, on_hosts=True),
+    Part("molecule", "molecule test --all", 13.0, on_hosts=True),
+    Part("newest-core", "pytest tests/newest_core", 1.0, on_hosts=True),  # on the image that the demonstration made
+    Part("stop", "pytest tests/stop", 1.5, on_hosts=True),
 ]
 
 
@@ -75,33 +79,46 @@ def junit_counts(report: Path) -> tuple[int, int]:
     return total - failed, failed
 
 
-def run(part: Part, shown: bool = True) -> Outcome:
-    """Run one part. What it says is shown as it comes, or else when the part has ended."""
-    title = f"\n== {part.name}: {part.command}"
-    if shown:
-        print(title, flush=True)
+def run(part: Part, live: bool) -> Outcome:
+    """Run one part. What it says is shown as it comes, or all at once when the part has ended."""
+    print(f"\n== {part.name}: {part.command}", flush=True)
     report = REPORTS / f"{part.name}.xml"
     report.unlink(missing_ok=True)
     command = f"{part.command} --junit-xml={report}" if part.is_pytest else part.command
     start = time.monotonic()
-    pipe = None if shown else subprocess.PIPE
     done = subprocess.run(
-        ["bash", "-c", command], cwd=ROOT, check=False, stdout=pipe, stderr=subprocess.STDOUT, text=True
+        ["bash", "-c", command],
+        cwd=ROOT,
+        check=False,
+        stdout=None if live else subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
-    seconds, code = time.monotonic() - start, done.returncode
-    if not shown:
-        print(f"{title}\n{done.stdout}", end="", flush=True)
+    seconds = time.monotonic() - start
+    if not live:
+        print(f"\n== {part.name} ended after {seconds:.0f} s\n{done.stdout}", end="", flush=True)
+    code = done.returncode
     passed, failed = junit_counts(report) if report.exists() else (int(code == 0), int(code != 0))
     if code != 0 and failed == 0:
         failed = 1  # it died outside its test cases
     return Outcome(part.name, passed, failed, seconds)
 
 
-def run_in_pairs(parts: list[Part]) -> list[Outcome]:
-    """Two at a time, the longest first."""
-    longest_first = sorted(parts, key=lambda part: -part.minutes)
+def run_all(parts: list[Part]) -> list[Outcome]:
+    """Two at a time: one lane begins with what needs the hosts, and both take from the rest."""
+    on_hosts, rest = deque(part for part in parts if part.on_hosts), deque(part for part in parts if not part.on_hosts)
+    outcomes: list[Outcome] = []
+
+    def lane(*queues: deque[Part]) -> None:
+        for queue in queues:
+            with suppress(IndexError):  # the other lane took the last one
+                while queue:
+                    outcomes.append(run(queue.popleft(), live=len(parts) == 1))
+
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda part: run(part, shown=False), longest_first))
+        for ended in [pool.submit(lane, on_hosts, rest), pool.submit(lane, rest)]:
+            ended.result()
+    return sorted(outcomes, key=lambda outcome: [part.name for part in parts].index(outcome.name))
 
 
 def select(words: list[str]) -> list[Part]:
@@ -118,8 +135,7 @@ def select(words: list[str]) -> list[Part]:
 def main() -> int:
     os.environ["NO_COLOR"] = "1"
     REPORTS.mkdir(parents=True, exist_ok=True)
-    parts = select(sys.argv[1:])
-    outcomes = run_in_pairs(parts) if sys.argv[1:] == ["fast"] else [run(part) for part in parts]
+    outcomes = run_all(select(sys.argv[1:]))
     print("\npart                   passed  failed   seconds")
     for outcome in outcomes:
         print(f"{outcome.name:<22} {outcome.passed:>6}  {outcome.failed:>6}  {outcome.seconds:>8.1f}")

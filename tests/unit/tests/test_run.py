@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.run import PARTS, ROOT, Part, junit_counts, run, run_in_pairs, select
+from tests.run import PARTS, ROOT, Part, junit_counts, run, run_all, select
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_a_part_counts_by_its_exit_code_when_it_leaves_no_report(
 ) -> None:
     monkeypatch.setattr("tests.run.REPORTS", tmp_path)
 
-    outcome = run(Part("part", command, 1))
+    outcome = run(Part("part", command, 1), live=True)
 
     assert (outcome.passed, outcome.failed) == expected
 
@@ -48,15 +48,24 @@ def test_contributing_tells_what_each_part_may_take(part: Part) -> None:
     assert row in (ROOT / "CONTRIBUTING.md").read_text().splitlines()
 
 
-def test_in_pairs_each_part_shows_what_it_said_when_it_ends(
+def test_each_part_shows_what_it_said_when_it_ends(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("tests.run.REPORTS", tmp_path)
-    parts = [Part("good", "echo fine", 1), Part("bad", "echo wrong >&2; false", 2), Part("other", "true", 0.5)]
+    parts = [Part("good", "echo fine", 1), Part("bad", "echo wrong >&2; false", 2)]
 
-    outcomes = run_in_pairs(parts)
+    outcomes = run_all(parts)
 
-    assert {outcome.name: outcome.failed for outcome in outcomes} == {"good": 0, "bad": 1, "other": 0}
+    assert [(outcome.name, outcome.failed) for outcome in outcomes] == [("good", 0), ("bad", 1)]
     said = capsys.readouterr().out
-    assert "== good: echo fine\nfine\n" in said
-    assert "== bad: echo wrong >&2; false\nwrong\n" in said
+    assert "== good ended after 0 s\nfine\n" in said
+    assert "== bad ended after 0 s\nwrong\n" in said
+
+
+def test_parts_that_share_the_hosts_follow_one_another(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tests.run.REPORTS", tmp_path)
+    # Each fails where another has the hosts.
+    take = f"mkdir {tmp_path}/hosts && sleep 0.2 && rmdir {tmp_path}/hosts"
+    parts = [Part(name, take, 1, on_hosts=True) for name in ("demo", "e2e", "stop")]
+
+    assert [outcome.failed for outcome in run_all([*parts, Part("other", "true", 1)])] == [0, 0, 0, 0]

@@ -59,10 +59,10 @@ def lend_dependencies(collections: Path) -> None:
 
 def main() -> int:
     kind = sys.argv[1]
-    home = CACHE / "ansible-test-home"
+    # Outside the repository: what git ignores here, ansible-test would not see either. Both kinds may run at once.
+    below = CACHE / f"ansible-test-{kind}"
+    home = below / "home"
     prepare_home(home)
-    # Outside the repository: what git ignores here, ansible-test would not see either.
-    below = CACHE / "ansible-test"
     copy = copy_collection(below)
     lend_dependencies(below / "ansible_collections")
     python = f"{sys.version_info.major}.{sys.version_info.minor}"

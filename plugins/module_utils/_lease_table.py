@@ -55,7 +55,7 @@ class LeaseTable:
 
     def place(self, shard: Shard, lease: Lease | None, position: Position, rewind: str) -> None:
         """Set a shard's position, from whoever holds its lease. A missing row is made."""
-        for _ in range(ATTEMPTS):
+        for _attempt in range(ATTEMPTS):
             if self._set(lease, position, rewind) if lease else self._make(shard, position, rewind):
                 return
             lease = self._get(shard.id)
@@ -68,7 +68,7 @@ class LeaseTable:
     def remove(self, lease: Lease) -> None:
         """Take a row away, from whoever holds it."""
         found: Lease | None = lease
-        for _ in range(ATTEMPTS):
+        for _attempt in range(ATTEMPTS):
             if found is None or self._delete(found):
                 return
             found = self._get(lease.shard)

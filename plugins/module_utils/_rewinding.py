@@ -68,7 +68,7 @@ def find_starts(
     stream: Stream,
     shards: Mapping[str, Shard],
     leases: Mapping[str, Lease],
-    moment: datetime | None,
+    moment: datetime,
 ) -> dict[str, Start]:
     """Where each shard in question is to start."""
     position, numbers = params["position"], params["sequence_numbers"] or {}
@@ -88,7 +88,6 @@ def find_starts(
             named = ", ".join(f"{shard} has no record {numbers[shard]}" for shard in unknown)
             raise PipelineError(f"sequence_numbers: {named}, and would end there.")
     else:
-        assert moment is not None  # noqa: S101 - the argument spec asks for it
         records = side_by_side(lambda shard: stream.first_since(shard, moment), chosen)
     return {
         shard: Start(Position.before(record.sequence_number) if record else None, record)
@@ -100,7 +99,7 @@ def prepare(params: Mapping[str, t.Any], table: LeaseTable, stream: Stream, now:
     """What is to be written, from what the table and the stream hold now."""
     if params["position"] == "latest" and not params["allow_skip"]:
         raise PipelineError("position=latest skips what the consumer has not had yet, so it needs allow_skip=true.")
-    moment = wanted_moment(params, stream.retention(), now) if params["position"] == "at_timestamp" else None
+    moment = wanted_moment(params, stream.retention(), now) if params["position"] == "at_timestamp" else now
     leases, shards = table.read(), stream.shards()
     require_leases(stream.name, table.name, shards, leases)
     require_shards("shards", params["shards"] or [], shards)

@@ -92,23 +92,27 @@ class Landscape:
                     break
                 iterator = answer["NextShardIterator"]
 
-    def documents(self, size: int = 10000) -> Iterator[str]:
-        """What readers find in the index, the newest first."""
+    def elasticsearch(self, user: str, path: str, method: str = "GET", body: Json | None = None) -> Json:
+        """One call to the cluster."""
         ssm = boto3.client("ssm", **AWS)
 
         def secret(key: str) -> str:
             value: str = ssm.get_parameter(Name=f"/{NAME}/{key}", WithDecryption=True)["Parameter"]["Value"]
             return value
 
-        login = b64encode(f"reader:{secret('elasticsearch_reader_password')}".encode()).decode()
-        request = Request(
-            f"{ELASTICSEARCH}/simple-analytics-events/_search?size={size}&sort=@timestamp:desc",
-            headers={"Authorization": f"Basic {login}"},
-        )
+        login = b64encode(f"{user}:{secret(f'elasticsearch_{user}_password')}".encode()).decode()
+        headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
+        request = Request(ELASTICSEARCH + path, json.dumps(body).encode() if body else None, headers, method=method)
         authority = ssl.create_default_context(cadata=secret("elasticsearch_ca_certificate"))
         with urlopen(request, context=authority) as response:
-            for hit in json.load(response)["hits"]["hits"]:
-                yield json.dumps(hit["_source"])
+            answer: Json = json.load(response)
+            return answer
+
+    def documents(self, size: int = 10000) -> Iterator[str]:
+        """What readers find in the index, the newest first."""
+        found = self.elasticsearch("reader", f"/simple-analytics-events/_search?size={size}&sort=@timestamp:desc")
+        for hit in found["hits"]["hits"]:
+            yield json.dumps(hit["_source"])
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,7 @@ PARTS = [
     Part("integration", "pytest -n 2 --dist loadfile tests/integration", 5.0),
     Part("conformance", "pytest -n 2 tests/conformance", 5.0),
     Part("demo", "ansible-playbook sandbox/clean.yml && make demo", 6.0, on_hosts=True),
-    Part("e2e", "pytest tests/e2e", 10.0, on_hosts=True),
+    Part("e2e", "pytest tests/e2e", 12.0, on_hosts=True),
     Part("molecule", "molecule test --all", 13.0, on_hosts=True),
     Part("newest-core", "pytest tests/newest_core", 1.0, on_hosts=True),  # on the image that the demonstration made
     Part("stop", "pytest tests/stop", 1.5, on_hosts=True),

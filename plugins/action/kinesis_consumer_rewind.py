@@ -31,7 +31,8 @@ class ActionModule(WaitingAction):  # type: ignore[misc] # Ansible carries no ty
 
     def again(self, arguments: dict[str, t.Any], result: dict[str, t.Any]) -> dict[str, t.Any]:
         kept = {name: value for name, value in arguments.items() if name not in ASKED_ONCE}
-        return {**kept, "resume": result["manifest"]}
+        # Not the result's, in which a credential that happens to be part of the path would be masked.
+        return {**kept, "resume": arguments.get("resume") or arguments["manifest"]}
 
     def closing(self, first: dict[str, t.Any], last: dict[str, t.Any]) -> dict[str, t.Any]:
         return {**first, **{name: last[name] for name in ("done", "summary", "states")}}

@@ -12,7 +12,7 @@ import yaml
 
 from .conftest import ROOT, Json, Landscape, grown
 
-HITS, RATE = 1600, 20  # longer than the operator needs
+HITS, RATE = 1400, 20  # longer than the operator needs
 TEMPLATE = "simple-analytics-events-mappings"
 
 

@@ -9,15 +9,17 @@
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Mapping
 from contextlib import suppress
 
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import calling
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import calling, side_by_side
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases import (
     Lease,
     Position,
     Row,
     read_leases,
+    strangers,
 )
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Shard
 
@@ -136,3 +138,23 @@ class LeaseTable:
                     raise
                 return False
         return True
+
+
+def tables_of(dynamodb: t.Any, shards: Mapping[str, Shard]) -> list[LeaseTable]:  # noqa: ANN401 - as above
+    """The tables of this account and region that hold leases of these shards."""
+    with calling("list the tables"):
+        pages = dynamodb.get_paginator("list_tables").paginate()
+        names = [name for page in pages for name in page["TableNames"]]
+
+    def is_one(name: str) -> bool:
+        with calling(f"describe table {name!r}"):
+            keys = dynamodb.describe_table(TableName=name)["Table"]["KeySchema"]
+        if [key["AttributeName"] for key in keys] != ["leaseKey"]:
+            return False
+        try:
+            leases = LeaseTable(dynamodb, name).read()
+        except PipelineError:
+            return False  # that of a consumer of several streams
+        return bool(leases) and not strangers(shards, leases)
+
+    return [LeaseTable(dynamodb, name) for name, reads in side_by_side(is_one, names).items() if reads]

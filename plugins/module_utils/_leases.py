@@ -12,9 +12,11 @@ The facts are those of KCL 1.15, 2.7 and 3.5 (C(docs/rewind.md) says how they we
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Shard
 
 TRIM_HORIZON, AT_TIMESTAMP, LATEST, SHARD_END = "TRIM_HORIZON", "AT_TIMESTAMP", "LATEST", "SHARD_END"
 # A consumer whose row says AT_TIMESTAMP has done nothing yet, and its own configuration knows the time.
@@ -39,6 +41,14 @@ class Position(t.NamedTuple):
     @property
     def is_number(self) -> bool:
         return self.checkpoint not in NAMED
+
+    @property
+    def iterator(self) -> dict[str, str]:
+        """How to ask Kinesis for what comes next."""
+        if not self.is_number:
+            return {"ShardIteratorType": self.checkpoint}
+        place = "AT" if self.subsequence < 0 else "AFTER"
+        return {"ShardIteratorType": f"{place}_SEQUENCE_NUMBER", "StartingSequenceNumber": self.checkpoint}
 
     @property
     def order(self) -> tuple[int, int, int]:
@@ -81,3 +91,23 @@ def read_leases(table: str, rows: t.Iterable[Row]) -> dict[str, Lease]:
             )
         leases[lease.shard] = lease
     return leases
+
+
+def strangers(shards: Mapping[str, Shard], leases: Mapping[str, Lease]) -> list[str]:
+    """The leases that cannot be of this stream, as far as names and numbers tell."""
+    if not set(leases) & set(shards):
+        return sorted(leases)
+    return sorted(
+        shard
+        for shard, lease in leases.items()
+        if shard in shards and lease.position.is_number and not shards[shard].may_hold(lease.position.checkpoint)
+    )
+
+
+def require_leases(stream: str, application: str, shards: Mapping[str, Shard], leases: Mapping[str, Lease]) -> None:
+    """There are leases, and they are this stream's."""
+    if not leases:
+        raise PipelineError(f"Consumer application {application!r} has no leases yet: start it once.")
+    if found := strangers(shards, leases):
+        named = ", ".join(found)
+        raise PipelineError(f"Consumer application {application!r} reads another stream than {stream!r}: see {named}.")

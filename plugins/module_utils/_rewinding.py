@@ -21,6 +21,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases 
     TRIM_HORIZON,
     Lease,
     Position,
+    require_leases,
 )
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._manifest import Manifest
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._moments import age, parse_moment
@@ -45,22 +46,6 @@ def require_shards(option: str, named: t.Collection[str], shards: Mapping[str, S
     unknown = sorted(set(named) - set(shards))
     if unknown:
         raise PipelineError(f"{option}: the stream has no {', '.join(unknown)}. It has {', '.join(sorted(shards))}.")
-
-
-def require_leases(stream: str, application: str, shards: Mapping[str, Shard], leases: Mapping[str, Lease]) -> None:
-    """There are leases, and they are this stream's, as far as names and numbers tell."""
-    if not leases:
-        raise PipelineError(f"Consumer application {application!r} has no leases yet: start it once.")
-    strangers = [
-        lease.shard
-        for lease in leases.values()
-        if lease.shard in shards
-        and lease.position.is_number
-        and not shards[lease.shard].may_hold(lease.position.checkpoint)
-    ]
-    if strangers or not set(leases) & set(shards):
-        named = ", ".join(sorted(strangers or leases))
-        raise PipelineError(f"Consumer application {application!r} reads another stream than {stream!r}: see {named}.")
 
 
 def find_starts(

@@ -96,11 +96,9 @@ class Stream:
         found = self._first(shard, start)
         return found if found and found.sequence_number == sequence_number else None
 
-    def behind(self, shard: str, start: dict[str, t.Any]) -> int:
-        """How many milliseconds a reader of this iterator is behind the newest record, as Kinesis counts."""
-        with calling(f"read shard {shard} of stream {self.name!r}"):
-            page = self._kinesis.get_records(ShardIterator=self._iterator(shard, start), Limit=1)
-        return int(page["MillisBehindLatest"])
+    def first(self, shard: str, start: dict[str, t.Any]) -> Record | None:
+        """The first record of an iterator."""
+        return self._first(shard, start)
 
     def _iterator(self, shard: str, start: dict[str, t.Any]) -> str:
         iterator: str = self._kinesis.get_shard_iterator(StreamName=self.name, ShardId=shard, **start)["ShardIterator"]

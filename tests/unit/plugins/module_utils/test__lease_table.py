@@ -8,8 +8,13 @@ from unittest.mock import ANY
 
 import boto3
 import pytest
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils import _aws
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lease_table import ATTEMPTS, LeaseTable
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lease_table import (
+    ATTEMPTS,
+    LeaseTable,
+    tables_of,
+)
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases import Lease, Position, Row
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Shard
 from botocore.stub import Stubber
@@ -155,3 +160,22 @@ def test_a_refusal_is_explained(code: str, told: str, dynamodb: Stubber, table: 
     dynamodb.add_client_error("scan", code)
     with pytest.raises(PipelineError, match=told):
         table.read()
+
+
+def expect_table(dynamodb: Stubber, name: str, key: str) -> None:
+    schema = [{"AttributeName": key, "KeyType": "HASH"}]
+    dynamodb.add_response("describe_table", {"Table": {"KeySchema": schema}}, {"TableName": name})
+
+
+def test_the_readers_of_a_stream_are_found_among_all_tables(dynamodb: Stubber, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_aws, "WORKERS", 1)  # calls in order
+    dynamodb.add_response("list_tables", {"TableNames": ["bills", "indexer"], "LastEvaluatedTableName": "indexer"})
+    dynamodb.add_response("list_tables", {"TableNames": ["other", "several"]})
+    expect_table(dynamodb, "bills", "number")
+    expect_table(dynamodb, "indexer", "leaseKey")
+    dynamodb.add_response("scan", {"Items": [row(1)]})
+    expect_table(dynamodb, "other", "leaseKey")
+    dynamodb.add_response("scan", {"Items": [row(1, checkpoint={"S": "7"})]})
+    expect_table(dynamodb, "several", "leaseKey")
+    dynamodb.add_response("scan", {"Items": [row(1, leaseKey={"S": "1:events:2:shardId-000000000000"})]})
+    assert [table.name for table in tables_of(dynamodb.client, {SHARD.id: SHARD})] == ["indexer"]

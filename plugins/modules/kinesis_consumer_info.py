@@ -1,0 +1,169 @@
+#!/usr/bin/python
+
+# Copyright: Simple Analytics contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kinesis_consumer_info
+short_description: Say where the consumers of a Kinesis data stream are
+version_added: 0.1.0
+description:
+  - Reads the lease tables of consumer applications that are built on the Kinesis Client Library, such as Logstash, and
+    the stream that they read.
+  - It only reads.
+author: Simple Analytics contributors (@simple-analytics)
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+attributes:
+  check_mode:
+    description: Does the same in check mode, as it changes nothing.
+    support: full
+  diff_mode:
+    description: There is nothing to compare, as it changes nothing.
+    support: none
+options:
+  stream:
+    description:
+      - Name of the stream.
+    type: str
+    required: true
+  applications:
+    description:
+      - Names of the consumer applications.
+      - All that have leases of this stream when not given, for which every DynamoDB table of the account is looked at.
+    type: list
+    elements: str
+  watch_seconds:
+    description:
+      - How long to watch the leases' counters, which live workers move every few seconds.
+      - With V(0) nothing is said of who is alive.
+    type: int
+    default: 5
+"""
+
+EXAMPLES = r"""
+- name: See where the consumers are
+  simple_analytics.pipeline.kinesis_consumer_info:
+    stream: analytics-prod-events
+    applications: [analytics-prod-archiver, analytics-prod-indexer]
+    region: eu-central-1
+  register: consumers
+
+- name: Demand that none is more than an hour behind
+  ansible.builtin.assert:
+    that: consumers.applications | map(attribute='lag') | max < 3600 * 1000
+"""
+
+RETURN = r"""
+applications:
+  description:
+    - The consumer applications, each with its shards.
+    - RV(applications[].lag) is that of the shard which is furthest behind.
+    - RV(applications[].shards[].lag) is for how many milliseconds the oldest record that is not checkpointed has
+      waited. It is V(0) when none does.
+    - RV(applications[].shards[].alive) is whether a worker moved the lease's counter. It is V(null) when the shard is
+      read to its end, or nobody watched.
+    - RV(applications[].shards[].owner) is the last worker to hold the lease, which it does not lose by stopping.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - application: analytics-prod-indexer
+      lag: 850
+      workers: [consumer-1]
+      shards:
+        - shard: shardId-000000000001
+          checkpoint: "49668899999919478283720"
+          owner: consumer-1
+          alive: true
+          lag: 850
+"""
+
+import time
+import typing as t
+from datetime import UTC, datetime
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import CLIENT_CONFIG, side_by_side
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lease_table import LeaseTable, tables_of
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases import (
+    AT_TIMESTAMP,
+    SHARD_END,
+    Lease,
+    require_leases,
+)
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Record, Stream
+
+
+def describe(lease: Lease, earlier: Lease | None, waiting: Record | None, now: datetime) -> dict[str, t.Any]:
+    """One shard of one consumer; `earlier` is the lease some seconds before, where it was watched."""
+    finished = lease.position.checkpoint == SHARD_END
+    unknown = lease.position.checkpoint == AT_TIMESTAMP
+    return {
+        "shard": lease.shard,
+        "checkpoint": lease.position.checkpoint,
+        "owner": lease.owner,
+        "alive": None if finished or earlier is None else lease.counter != earlier.counter,
+        "lag": None if unknown else round((now - waiting.arrival).total_seconds() * 1000) if waiting else 0,
+    }
+
+
+def survey(application: str, earlier: dict[str, Lease], leases: dict[str, Lease], stream: Stream) -> dict[str, t.Any]:
+    """Where a consumer is."""
+    reading = [shard for shard, lease in leases.items() if lease.position.checkpoint not in {SHARD_END, AT_TIMESTAMP}]
+    waiting = side_by_side(lambda shard: stream.first(shard, leases[shard].position.iterator), reading)
+    now = datetime.now(UTC)
+    shards = [describe(lease, earlier.get(shard), waiting.get(shard), now) for shard, lease in sorted(leases.items())]
+    return {
+        "application": application,
+        "lag": max((shard["lag"] for shard in shards if shard["lag"] is not None), default=None),
+        "workers": sorted({shard["owner"] for shard in shards if shard["alive"] and shard["owner"]}),
+        "shards": shards,
+    }
+
+
+def run(module: AnsibleAWSModule, dynamodb: t.Any, stream: Stream) -> dict[str, t.Any]:  # noqa: ANN401 - boto3's clients have no types
+    watched = module.params["watch_seconds"]
+    shards = stream.shards()
+    if module.params["applications"] is None:
+        tables = tables_of(dynamodb, shards)
+    else:
+        tables = [LeaseTable(dynamodb, name) for name in module.params["applications"]]
+    earlier = [table.read() for table in tables]
+    for table, leases in zip(tables, earlier, strict=True):
+        require_leases(stream.name, table.name, shards, leases)
+    time.sleep(watched)
+    later = [table.read() for table in tables] if watched else earlier
+    return {
+        "applications": [
+            survey(table.name, before if watched else {}, leases, stream)
+            for table, before, leases in zip(tables, earlier, later, strict=True)
+        ]
+    }
+
+
+def main() -> None:
+    module = AnsibleAWSModule(
+        argument_spec={
+            "stream": {"type": "str", "required": True},
+            "applications": {"type": "list", "elements": "str"},
+            "watch_seconds": {"type": "int", "default": 5},
+        },
+        supports_check_mode=True,
+    )
+    stream = Stream(module.client("kinesis", config=CLIENT_CONFIG), module.params["stream"])
+    try:
+        result = run(module, module.client("dynamodb", config=CLIENT_CONFIG), stream)
+    except PipelineError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()

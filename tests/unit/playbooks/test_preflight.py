@@ -28,6 +28,11 @@ def preflight(**variables: Any) -> subprocess.CompletedProcess[str]:  # noqa: AN
 @pytest.mark.parametrize(
     "variables, sentence",
     [
+        (
+            {"event_pipelines_source_ipp": "absent"},
+            "event_pipelines_source_ipp: no such variable of the role event_pipelines.",
+        ),
+        ({"secrets_rotate": ["visitor_secrett"]}, "secrets_rotate names 'visitor_secrett', which cannot be rotated."),
         ({"elasticsearch_heap": "5 GB"}, "elasticsearch_heap is '5 GB'. Give a number of megabytes or gigabytes"),
         ({"event_pipelines_source_ip": "some"}, "event_pipelines_source_ip must be one of: truncated, absent, whole"),
         ({"event_pipelines_file_minutes": -5}, "event_pipelines_file_minutes is -5; it must be greater than 0."),

@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo stop clean test test-fast
+.PHONY: help setup packages demo stop clean test test-fast test-conformance test-conformance-full
 
 export SIMPLE_ANALYTICS_CACHE ?= $(HOME)/.cache/simple-analytics
 # What package managers download is part of the cache.
@@ -19,7 +19,7 @@ with-ansible = if [ -e .venv/.complete ]; then ansible-playbook $(1); else echo 
 link := .ansible/collections/ansible_collections/simple_analytics/pipeline
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
 
 setup: packages .venv/.complete $(link) ## Install what everything else needs: Debian packages and a Python environment
 
@@ -56,6 +56,12 @@ clean: ## Leave nothing on disk but the download cache
 
 test: setup ## Every check and test; ends with 'N passed, N failed'
 	@python3 -m tests.run
+
+test-conformance: setup ## Rewinds of real consumers: every library on every lineage with its worker in every state
+	@pytest -n 2 tests/conformance --cases=wide
+
+test-conformance-full: setup ## Every combination; goes on where it was ended
+	@pytest -n 2 tests/conformance --cases=all
 
 test-fast: setup ## Linters and unit tests only
 	@python3 -m tests.run fast

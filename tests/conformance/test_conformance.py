@@ -11,12 +11,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils import _lease_table, _leases, _stream
 from ansible_collections.simple_analytics.pipeline.plugins.modules import kinesis_consumer_rewind
 
 from tests.conformance import records
-from tests.conformance.matrix import QUICK, Case
+from tests.conformance.matrix import Case
 from tests.conformance.services import Aws, Consumer
 
 FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"
@@ -138,7 +137,6 @@ def begin_again(world: World, case: Case) -> tuple[dict[str, Any], dict[str, int
     }
 
 
-@pytest.mark.parametrize("case", QUICK, ids=lambda case: "-".join(case))
 def test_every_record_comes_again_from_the_position_on(case: Case, aws: Aws, tmp_path: Path) -> None:
     world = World(case, aws, tmp_path)
     stream, consumer = world.stream, world.consumer

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run the parts of the test suite, two at a time, and close with one line over everything.
+"""Run the parts of the test suite and close with one line over everything.
 
 `python3 -m tests.run` runs all of PARTS, `python3 -m tests.run fast` those marked fast, and
 `python3 -m tests.run NAME …` the named ones. The exit code is 1 when anything failed.
@@ -12,9 +12,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +28,7 @@ class Part:
     command: str
     minutes: float  # what it may take with caches warm; CONTRIBUTING.md shows these
     fast: bool = False
-    on_hosts: bool = False  # these follow one another, since all of them want the local landscape's hosts
+    on_hosts: bool = False  # works with the local landscape's hosts
 
     @property
     def is_pytest(self) -> bool:
@@ -105,20 +103,10 @@ def run(part: Part, live: bool) -> Outcome:
 
 
 def run_all(parts: list[Part]) -> list[Outcome]:
-    """Two at a time: one lane begins with what needs the hosts, and both take from the rest."""
-    on_hosts, rest = deque(part for part in parts if part.on_hosts), deque(part for part in parts if not part.on_hosts)
-    outcomes: list[Outcome] = []
-
-    def lane(*queues: deque[Part]) -> None:
-        for queue in queues:
-            with suppress(IndexError):  # the other lane took the last one
-                while queue:
-                    outcomes.append(run(queue.popleft(), live=len(parts) == 1))
-
-    with ThreadPoolExecutor(2) as pool:
-        for ended in [pool.submit(lane, on_hosts, rest), pool.submit(lane, rest)]:
-            ended.result()
-    return sorted(outcomes, key=lambda outcome: [part.name for part in parts].index(outcome.name))
+    """One after another where hosts are concerned, whose tests depend on time; two at a time otherwise."""
+    lanes = 1 if any(part.on_hosts for part in parts) else 2
+    with ThreadPoolExecutor(lanes) as pool:
+        return list(pool.map(lambda part: run(part, live=lanes == 1 or len(parts) == 1), parts))
 
 
 def select(words: list[str]) -> list[Part]:

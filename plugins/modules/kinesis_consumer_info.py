@@ -63,12 +63,12 @@ RETURN = r"""
 applications:
   description:
     - The consumer applications, each with its shards.
-    - RV(applications[].lag) is that of the shard which is furthest behind.
-    - RV(applications[].shards[].lag) is for how many milliseconds the oldest record that is not checkpointed has
+    - C(lag) is that of the shard which is furthest behind.
+    - A shard's C(lag) is for how many milliseconds the oldest record that is not checkpointed has
       waited. It is V(0) when none does.
-    - RV(applications[].shards[].alive) is whether a worker moved the lease's counter. It is V(null) when the shard is
+    - A shard's C(alive) is whether a worker moved the lease's counter. It is V(null) when the shard is
       read to its end, or nobody watched.
-    - RV(applications[].shards[].owner) is the last worker to hold the lease, which it does not lose by stopping.
+    - A shard's C(owner) is the last worker to hold the lease, which it does not lose by stopping.
   returned: success
   type: list
   elements: dict

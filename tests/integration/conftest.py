@@ -20,6 +20,9 @@ PROGRAMS = Path(sys.executable).parent
 
 Playbook = Callable[..., subprocess.CompletedProcess[str]]
 
+# What inventories/aws leaves to whoever has the account.
+NETWORK = {"simple_analytics_vpc": "vpc-1", "simple_analytics_subnets": ["subnet-1", "subnet-2", "subnet-3"]}
+
 
 @dataclass(frozen=True)
 class Emulator:

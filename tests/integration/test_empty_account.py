@@ -4,12 +4,13 @@ secrets/ has that of the secrets, artifact/ that of all together."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.integration.conftest import Emulator, Playbook
+from tests.integration.conftest import NETWORK, Emulator, Playbook
 from tests.integration.stacks.conftest import STACKS, changed
 
 NAME = "analytics-prod"
@@ -61,7 +62,8 @@ def holdings(account: Emulator) -> dict[str, list[Any]]:
 def test_a_check_says_what_would_be_made_and_makes_nothing(
     account: Emulator, run_playbook: Playbook, playbook: str, changes: int, sentences: list[str]
 ) -> None:
-    run = run_playbook(f"playbooks/{playbook}.yml", "inventories/aws", "--check", "--diff", aws=account)
+    arguments = ("--check", "--diff", "--extra-vars", json.dumps(NETWORK))
+    run = run_playbook(f"playbooks/{playbook}.yml", "inventories/aws", *arguments, aws=account)
 
     assert changed(run) == changes
     found = [run.stdout.find(sentence) for sentence in sentences]
@@ -69,3 +71,13 @@ def test_a_check_says_what_would_be_made_and_makes_nothing(
     assert found == sorted(found)
     assert "undefined" not in (run.stdout + run.stderr).lower()
     assert {kind: held for kind, held in holdings(account).items() if held} == {}
+
+
+def test_the_network_must_be_named_first(account: Emulator, run_playbook: Playbook) -> None:
+    run = run_playbook("playbooks/stacks.yml", "inventories/aws", "--check", aws=account)
+
+    assert run.returncode != 0
+    for stack in ("event_processor", "elasticsearch_cluster"):
+        assert f"{stack}_parameters.VpcId is empty; it must be the id of a VPC (vpc-" in run.stdout
+        assert f"{stack}_parameters.SubnetIds is empty; it must be a list of subnet ids (subnet-" in run.stdout
+    assert "Describe the stack" not in run.stdout

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 
-from tests.integration.conftest import ROOT, Emulator
+from tests.integration.conftest import NETWORK, ROOT, Emulator
 from tests.integration.stacks.conftest import STACKS
 from tests.integration.stacks.test_inventory import start_instance
 from tests.newest_core.conftest import Program
@@ -42,7 +43,7 @@ def test_every_playbook_is_understood(newest: Program) -> None:
 def test_a_check_of_an_empty_account_foretells_the_landscape(newest: Program, ministack: Emulator) -> None:
     start_instance(ministack, NAME, "capture")
     aws = {name: ministack.environment[name] for name in AWS}
-    site = ("playbook", "--check", "--inventory", "inventories/aws", "site.yml")
+    site = ("playbook", "--check", "--inventory", "inventories/aws", "--extra-vars", json.dumps(NETWORK), "site.yml")
 
     run = newest("ansible", *site, network="host", ANSIBLE_CALLBACK_RESULT_FORMAT="json", **aws)
 

@@ -9,7 +9,7 @@ import shutil
 import pytest
 
 from tests.integration.artifact.conftest import Workplace
-from tests.integration.conftest import ROOT, Emulator
+from tests.integration.conftest import NETWORK, ROOT, Emulator
 from tests.integration.stacks.conftest import STACKS
 
 COLLECTION = "simple_analytics.pipeline"
@@ -43,6 +43,7 @@ def test_its_inventory_copied_and_named_foretells_a_landscape(workplace: Workpla
     inventory = shutil.copytree(workplace.collection / "inventories" / "aws", workplace.folder / "inventory")
     for file in (inventory / "aws_ec2.yml", inventory / "group_vars" / "all" / "landscape.yml"):
         file.write_text(file.read_text().replace("analytics-prod", "artifact"))
+    (inventory / "group_vars" / "all" / "network.yml").write_text(json.dumps(NETWORK))
 
     run = workplace.run(
         *("ansible-playbook", "--inventory", inventory, f"{COLLECTION}.site", "--check"),

@@ -25,7 +25,8 @@ if os.environ["PIXEL_PATH"]:
 json.dump(variables, sys.stdout)
 END
 step "Starting the local landscape"
-ansible-playbook sandbox/start.yml -e @.cache/demo.json
+# The hosts are made for the pixel's path: a wrong one must not get that far.
+ansible-playbook playbooks/preflight.yml sandbox/start.yml -e @.cache/demo.json
 
 step "Running site.yml on it"
 ansible-playbook site.yml -e @.cache/demo.json

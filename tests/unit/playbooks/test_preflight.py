@@ -38,10 +38,13 @@ def preflight(**variables: Any) -> subprocess.CompletedProcess[str]:  # noqa: AN
         ({"event_pipelines_file_minutes": -5}, "event_pipelines_file_minutes is -5; it must be greater than 0."),
         ({"simple_analytics_name": False}, "simple_analytics_name is 'False'; it must be 3 to 30 lower-case letters"),
         ({"simple_analytics_region": ""}, "simple_analytics_region is ''; it must be a region's code"),
-        ({"simple_analytics_pixel_path": "^(/x"}, "event_pipelines_pixel_path is '^(/x', which is no regular"),
+        (
+            {"simple_analytics_pixel_path": "^(/x"},
+            "event_pipelines_pixel_path (simple_analytics_pixel_path) is '^(/x', which is no regular",
+        ),
         (
             {"simple_analytics_pixel_path": "(?P<x>/p)"},
-            "event_pipelines_pixel_path is '(?P<x>/p)', which is no regular",
+            "event_pipelines_pixel_path (simple_analytics_pixel_path) is '(?P<x>/p)', which is no regular",
         ),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

@@ -103,8 +103,8 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "pixel path": (
         "event_pipelines",
         {"event_pipelines_pixel_path": "^/pixel("},
-        "event_pipelines_pixel_path is '^/pixel(', which is no regular expression that Ruby and Python understand "
-        "alike, without quotation marks. "
+        "event_pipelines_pixel_path (simple_analytics_pixel_path) is '^/pixel(', which is no regular expression "
+        "that Ruby and Python understand alike, without quotation marks. "
         r"Give one that matches the pixel's path, such as ^/pixel\.gif$.",
     ),
     "source ip": (

@@ -13,8 +13,11 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # A user's own settings must not lead a test astray.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
-# Whatever runs was started from an environment.
-with-ansible = if [ -e .venv/.complete ]; then ansible-playbook $(1); else echo "There is no .venv, so nothing was started here."; fi
+# Hosts are ended by what started them. A checkout without an environment has none, unless somebody removed that by hand.
+with-ansible = if [ -e .venv/.complete ]; then ansible-playbook $(1); \
+	elif [ -n "$$(podman ps --all --quiet --filter label=checkout=$(CURDIR) 2>/dev/null)" ]; then \
+	  echo "This checkout has hosts, but no .venv to end them from: run 'make setup' first." >&2; exit 1; \
+	else echo "Nothing was started here."; fi
 
 link := .ansible/collections/ansible_collections/simple_analytics/pipeline
 

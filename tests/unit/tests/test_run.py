@@ -62,10 +62,10 @@ def test_each_part_shows_what_it_said_when_it_ends(
     assert "== bad ended after 0 s\nwrong\n" in said
 
 
-def test_nothing_runs_beside_parts_that_use_the_hosts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_nothing_runs_beside_a_part_that_runs_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tests.run.REPORTS", tmp_path)
-    # Each fails where another has the hosts.
-    take = f"mkdir {tmp_path}/hosts && sleep 0.2 && rmdir {tmp_path}/hosts"
-    parts = [Part("unit", take, 1), *(Part(name, take, 1, on_hosts=True) for name in ("demo", "stop"))]
+    # Each fails where another has the machine.
+    take = f"mkdir {tmp_path}/machine && sleep 0.2 && rmdir {tmp_path}/machine"
+    parts = [Part("unit", take, 1), *(Part(name, take, 1, alone=True) for name in ("demo", "stop"))]
 
     assert [outcome.failed for outcome in run_all(parts)] == [0, 0, 0]

@@ -17,6 +17,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.modules import kinesi
 from tests.conformance import records
 from tests.conformance.matrix import Case
 from tests.conformance.services import Aws, Consumer
+from tests.unit.templates.cloudformation.conftest import allowed
 
 FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"
 NAMES = (f"case{number}-{int(time.time())}" for number in count())
@@ -37,13 +38,20 @@ class World:
 
     def __init__(self, case: Case, aws: Aws, folder: Path) -> None:
         name = next(NAMES)
+        self.called: set[str] = set()
         self.stream = records.Stream(aws.client("kinesis"), name, case.records == "aggregated")
         self.dynamodb = aws.client("dynamodb")
-        self.table = _lease_table.LeaseTable(self.dynamodb, name)
-        self.reader = _stream.Stream(aws.client("kinesis"), name)
+        self.table = _lease_table.LeaseTable(self.operators(aws, "dynamodb"), name)
+        self.reader = _stream.Stream(self.operators(aws, "kinesis"), name)
         self.consumer = Consumer(case.library, aws, name, name, folder)
         self.manifest = str(folder / "manifest")
         self.seed()
+
+    def operators(self, aws: Aws, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients' types at run time
+        """The client of whoever rewinds. The actions that it asks for are remembered."""
+        client = aws.client(service)
+        client.meta.events.register("before-call", lambda model, **_: self.called.add(f"{service}:{model.name}"))
+        return client
 
     def seed(self) -> None:
         """Make the table, since a library waits half a minute at an empty one."""
@@ -165,6 +173,7 @@ def test_every_record_comes_again_from_the_position_on(case: Case, aws: Aws, tmp
         eventually("go on with the others", lambda: others <= set(world.delivered()), consumer)
         if case.worker != "killed":
             assert sorted(others) == sorted(line for line in world.delivered() if line[0] not in starts)
+        assert world.called <= allowed("OperatorPolicy")
     finally:
         consumer.kill()
 

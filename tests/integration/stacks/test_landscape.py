@@ -27,6 +27,7 @@ OUTPUTS = {
         "StreamArn",
         "StreamReaderPolicyArn",
         "StreamWriterPolicyArn",
+        "OperatorPolicyArn",
     },
     "event-processor": {
         "ProcessorRoleArn",

@@ -43,6 +43,13 @@ def statements(template: Template) -> dict[str, Any]:
     }
 
 
+def allowed(policy: str) -> set[str]:
+    """Every action that a policy of the first stack allows."""
+    found = statements(read(TEMPLATES / "cloudfront-buckets-and-stream.yml"))
+    actions = [statement["Action"] for name, statement in found.items() if name.startswith(f"{policy}.")]
+    return {action for each in actions for action in ([each] if isinstance(each, str) else each)}
+
+
 @pytest.fixture(params=sorted(TEMPLATES.glob("*.yml")), ids=lambda path: path.stem)
 def template(request: pytest.FixtureRequest) -> Template:
     """Each template in turn."""

@@ -6,7 +6,9 @@ import re
 
 import pytest
 
-from .conftest import Template, resources
+from tests.collection_copy import ROOT
+
+from .conftest import Template, allowed, resources
 
 
 def lifecycle(template: Template, bucket: str) -> dict[str, dict[str, object]]:
@@ -112,3 +114,8 @@ def test_patterns(stream_template: Template, parameter: str, accepted: str, refu
     pattern = stream_template["Parameters"][parameter]["AllowedPattern"]
     assert re.fullmatch(pattern, accepted)
     assert not re.fullmatch(pattern, refused)
+
+
+def test_operators_may_do_what_the_documentation_says() -> None:
+    table = re.findall(r"^\| (`.+) \|.*\|$", (ROOT / "docs" / "rewind.md").read_text(), re.MULTILINE)
+    assert allowed("OperatorPolicy") == set(re.findall(r"`([a-z]+:[A-Za-z]+)`", " ".join(table)))

@@ -19,7 +19,7 @@ import ansible_test
 from tests.collection_copy import copy_collection
 
 # What users never get is judged by ruff, mypy and shellcheck alone.
-SANITY = ["--exclude", "extensions/", "--exclude", "sandbox/", "--exclude", "tests/"]
+SANITY = ["--exclude", "benchmarks/", "--exclude", "extensions/", "--exclude", "sandbox/", "--exclude", "tests/"]
 UNITS = ["tests/unit/plugins/"]
 
 CACHE = Path(os.environ.get("SIMPLE_ANALYTICS_CACHE", Path.home() / ".cache" / "simple-analytics"))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 
 try:
     from elastic_transport import Transport, TransportError
@@ -28,7 +29,7 @@ CONNECTION_SPEC: dict[str, t.Any] = {
 }
 
 
-class ElasticsearchError(Exception):
+class ElasticsearchError(PipelineError):  # type: ignore[misc] # mypy finds no collections
     """A call that did not do what was asked; `status` is None where no answer came."""
 
     def __init__(self, method: str, path: str, reason: str, status: int | None = None) -> None:

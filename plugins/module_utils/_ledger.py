@@ -15,6 +15,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._cloudfront_log import Line
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 
 # In the order of the one-line form.
 TERMS = ("delivered", "events", "repeated", "archived", "indexed", "undeliverable", "malformed", "filtered", "lost")
@@ -63,10 +64,6 @@ DIFFERENCES = {
 }
 
 
-class LedgerError(Exception):
-    """A ledger that cannot be made."""
-
-
 class Hours(t.NamedTuple):
     """A span of hours of event time; an empty end is no end."""
 
@@ -91,7 +88,7 @@ def parse_hour(text: str | None) -> str:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise LedgerError(f"Failed to read {text!r} as a time: write it as 2026-11-24 or 2026-11-24T18.") from error
+        raise PipelineError(f"Failed to read {text!r} as a time: write it as 2026-11-24 or 2026-11-24T18.") from error
     return f"{moment.astimezone(UTC) if moment.tzinfo else moment:{HOUR}}"
 
 

@@ -25,7 +25,8 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._cloudfr
     read_lines,
 )
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client, ElasticsearchError
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger import HOUR, Hours, Ledger, LedgerError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger import HOUR, Hours, Ledger
 
 try:
     from boto3.s3.transfer import TransferConfig
@@ -61,7 +62,7 @@ class Bucket:
             for found in chain.from_iterable(page.get("Contents", []) for page in pages):
                 yield S3Object(found["Key"], f"{found['LastModified'].astimezone(UTC):{HOUR}}")
         except (BotoCoreError, ClientError) as error:
-            raise LedgerError(f"Failed to list s3://{self._name}/{prefix}: {error}") from error
+            raise PipelineError(f"Failed to list s3://{self._name}/{prefix}: {error}") from error
 
     def records(self, prefix: str, hours: Hours) -> list[S3Object]:
         """Objects of the clean-events bucket that hold records of these hours."""
@@ -87,7 +88,7 @@ class Bucket:
                 self._s3.download_fileobj(self._name, key, file, Config=self._transfer)
             except (BotoCoreError, ClientError) as error:
                 if not _is_absent(error):
-                    raise LedgerError(f"Failed to read s3://{self._name}/{key}: {error}") from error
+                    raise PipelineError(f"Failed to read s3://{self._name}/{key}: {error}") from error
             else:
                 break
         file.seek(0)

@@ -97,8 +97,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import (
     CONNECTION_SPEC,
     Client,
-    ElasticsearchError,
 )
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 
 
 class Kind(t.NamedTuple):
@@ -218,7 +218,7 @@ def main() -> None:
         module.fail_json(msg=f"user_password is given for a {module.params['kind']}: only users have one.")
     try:
         changed, record, diff = run(module, Client.from_params(module.params))
-    except ElasticsearchError as error:
+    except PipelineError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=changed, record=record, diff=diff)
 

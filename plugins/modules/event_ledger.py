@@ -191,12 +191,11 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import (
     CONNECTION_SPEC,
     Client,
-    ElasticsearchError,
 )
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger import (
     Hours,
     Ledger,
-    LedgerError,
     balance,
     parse_hour,
     settled_hours,
@@ -217,10 +216,10 @@ def path_pattern(text: str) -> re.Pattern[str]:
         # As in Ruby, which capture reads it with, a class such as \d means ASCII.
         return re.compile(text, re.ASCII)
     except re.error as error:
-        raise LedgerError(f"Failed to read pixel_path {text!r} as a regular expression: {error}.") from error
+        raise PipelineError(f"Failed to read pixel_path {text!r} as a regular expression: {error}.") from error
 
 
-def read(params: dict[str, t.Any], pixel: re.Pattern[str], hours: Hours, s3: t.Any, client: Client) -> dict[str, t.Any]:  # noqa: ANN401
+def read(params: dict[str, t.Any], pixel: re.Pattern[str], hours: Hours, s3: t.Any, client: Client) -> dict[str, t.Any]:  # noqa: ANN401 - boto3's clients have no types
     """The ledger as it stands now."""
     logs, events = Bucket(s3, params["logs_bucket"]), Bucket(s3, params["events_bucket"])
     with TemporaryDirectory() as folder, closing(Ledger(f"{folder}/ledger.sqlite")) as ledger:
@@ -235,7 +234,7 @@ def read(params: dict[str, t.Any], pixel: re.Pattern[str], hours: Hours, s3: t.A
     return {**result, "unreadable": sorted(logs.unreadable | events.unreadable), "waiting": waiting}
 
 
-def run(module: AnsibleAWSModule, s3: t.Any, client: Client) -> dict[str, t.Any]:  # noqa: ANN401
+def run(module: AnsibleAWSModule, s3: t.Any, client: Client) -> dict[str, t.Any]:  # noqa: ANN401 - boto3's clients have no types
     hours = Hours(parse_hour(module.params["from"]), parse_hour(module.params["to"]))
     pixel = path_pattern(module.params["pixel_path"])
     deadline = time.monotonic() + (module.params["wait_timeout"] if module.params["wait"] else 0)
@@ -265,7 +264,7 @@ def main() -> None:
     )
     try:
         result = run(module, module.client("s3"), Client.from_params(module.params))
-    except (ElasticsearchError, LedgerError) as error:
+    except PipelineError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **result)
 

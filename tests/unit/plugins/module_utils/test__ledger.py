@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 import pytest
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._cloudfront_log import Line
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger import (
     TERMS,
     Hours,
     Ledger,
-    LedgerError,
     balance,
     parse_hour,
     settled_hours,
@@ -185,7 +185,7 @@ class TestParseHour:
         assert parse_hour(text) == hour
 
     def test_what_is_no_time_is_named(self) -> None:
-        with pytest.raises(LedgerError, match=r"'yesterday'.*2026-11-24T18"):
+        with pytest.raises(PipelineError, match=r"'yesterday'.*2026-11-24T18"):
             parse_hour("yesterday")
 
 

@@ -14,7 +14,8 @@ from unittest.mock import Mock, call
 import pytest
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils import _ledger_stores
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client, ElasticsearchError
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger import Hours, Ledger, LedgerError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger import Hours, Ledger
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger_stores import (
     Bucket,
     read_delivered,
@@ -128,7 +129,7 @@ class TestReadDelivered:
 
     @pytest.mark.parametrize("error", [client_error(403), EndpointConnectionError(endpoint_url="http://gone")])
     def test_an_object_that_s3_does_not_give_is_an_error_that_names_it(self, error: Exception) -> None:
-        with pytest.raises(LedgerError, match=r"Failed to read s3://logs/cloudfront/1: "):
+        with pytest.raises(PipelineError, match=r"Failed to read s3://logs/cloudfront/1: "):
             delivered({"cloudfront/1": error})
 
     def test_chunks_hold_every_line_once(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,8 @@ from unittest.mock import Mock
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client, ElasticsearchError
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger import Hours, Ledger, LedgerError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger import Hours, Ledger
 from ansible_collections.simple_analytics.pipeline.plugins.modules import event_ledger
 
 MINIMAL = {
@@ -83,12 +84,12 @@ class TestRun:
         assert (result, clock.now) == ({"closed": False}, 10)
 
     def test_a_span_that_is_no_time_is_an_error(self, readings: list[bool]) -> None:
-        with pytest.raises(LedgerError, match="'yesterday'"):
+        with pytest.raises(PipelineError, match="'yesterday'"):
             event_ledger.run(module(**{"from": "yesterday"}), Mock(), Mock(spec=Client))
         assert readings == []
 
     def test_a_path_that_is_no_expression_is_an_error(self, readings: list[bool]) -> None:
-        with pytest.raises(LedgerError, match=r"pixel_path '\^\(/x'.*unterminated"):
+        with pytest.raises(PipelineError, match=r"pixel_path '\^\(/x'.*unterminated"):
             event_ledger.run(module(pixel_path="^(/x"), Mock(), Mock(spec=Client))
         assert readings == []
 
@@ -136,7 +137,7 @@ class TestMain:
         assert f"missing required arguments: {missing}" in main(capsys, without=missing)["msg"]
 
     @pytest.mark.parametrize(
-        "error", [LedgerError("Failed to list s3://logs/: no"), ElasticsearchError("POST", "/x/_pit", "no", 403)]
+        "error", [PipelineError("Failed to list s3://logs/: no"), ElasticsearchError("POST", "/x/_pit", "no", 403)]
     )
     def test_an_error_becomes_a_message(
         self, error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

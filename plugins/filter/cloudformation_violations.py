@@ -123,7 +123,7 @@ def _broken_rules(values: Mapping[str, Any], template: Mapping[str, Any], variab
         **values
     }
     texts = {name: parameter_text(value) for name, value in given.items()}
-    for rule in template.get("Rules", {}).values():
+    for name, rule in template.get("Rules", {}).items():
         condition = rule.get("RuleCondition", {"Fn::Equals": ["", ""]})
         for assertion in rule["Assertions"]:
             try:
@@ -133,7 +133,8 @@ def _broken_rules(values: Mapping[str, Any], template: Mapping[str, Any], variab
                 continue
             asked = dict.fromkeys([*_references(condition), *_references(assertion["Assert"])])
             shown = ", ".join(_shown(name, given[name], parameters[name]) for name in asked)
-            yield f"{variable}: {assertion['AssertDescription'].rstrip('.')} ({shown})."
+            told = assertion.get("AssertDescription", f"the template's rule {name} is broken").rstrip(".")
+            yield f"{variable}: {told} ({shown})."
 
 
 def _violations(

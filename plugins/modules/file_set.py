@@ -63,7 +63,9 @@ removed:
   elements: str
   sample: [/etc/logstash/conf.d/gone, /etc/logstash/conf.d/gone/gone.conf]
 former:
-  description: Texts by path of what the set and its folders held before. Given as O(files) they bring that state back.
+  description:
+    - Texts by path of what the set and its folders held before.
+    - Given as O(files) with the same O(folders) they bring those texts back.
   returned: success
   type: dict
   sample: {/etc/logstash/pipelines.yml: "- pipeline.id: gone"}

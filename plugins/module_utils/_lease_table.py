@@ -18,6 +18,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases 
     Lease,
     Position,
     Row,
+    SeveralStreamsError,
     read_leases,
     strangers,
 )
@@ -57,12 +58,18 @@ class LeaseTable:
 
     def place(self, shard: Shard, lease: Lease | None, position: Position, rewind: str) -> None:
         """Set a shard's position, from whoever holds its lease. A missing row is made."""
+        former = lease and lease.rewind
         for _attempt in range(ATTEMPTS):
             if self._set(lease, position, rewind) if lease else self._make(shard, position, rewind):
                 return
             lease = self._get(shard.id)
             if lease and lease.rewind == rewind:
                 return
+            if lease and lease.rewind != former:
+                raise PipelineError(
+                    f"Failed to place the lease of {shard.id} in {self.name!r}: the rewind {lease.rewind!r} has placed"
+                    " it meanwhile. See where that one went, then begin a new one."
+                )
         raise PipelineError(
             f"Failed to place the lease of {shard.id} in {self.name!r}: it changed {ATTEMPTS} times meanwhile."
         )
@@ -153,8 +160,8 @@ def tables_of(dynamodb: t.Any, shards: Mapping[str, Shard]) -> list[LeaseTable]:
             return False
         try:
             leases = LeaseTable(dynamodb, name).read()
-        except PipelineError:
-            return False  # that of a consumer of several streams
+        except SeveralStreamsError:
+            return False
         return bool(leases) and not strangers(shards, leases)
 
     return [LeaseTable(dynamodb, name) for name, reads in side_by_side(is_one, names).items() if reads]

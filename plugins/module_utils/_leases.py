@@ -27,6 +27,10 @@ Row = dict[str, dict[str, t.Any]]
 """An item as DynamoDB's own JSON has it, such as {"leaseCounter": {"N": "17"}}."""
 
 
+class SeveralStreamsError(PipelineError):  # type: ignore[misc] # mypy finds no collections
+    """A table is that of a consumer of several streams."""
+
+
 class Position(t.NamedTuple):
     """What a consumer has done of a shard: everything up to a record, or what a name says."""
 
@@ -86,7 +90,7 @@ def read_leases(table: str, rows: t.Iterable[Row]) -> dict[str, Lease]:
         except (KeyError, ValueError) as error:
             raise PipelineError(f"Table {table!r} holds a row that is no lease of a shard: {row!r}.") from error
         if ":" in lease.shard:
-            raise PipelineError(
+            raise SeveralStreamsError(
                 f"Table {table!r} is that of a consumer of several streams ({lease.shard}), which cannot be rewound."
             )
         leases[lease.shard] = lease

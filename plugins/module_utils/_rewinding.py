@@ -42,6 +42,27 @@ def wanted_moment(params: Mapping[str, t.Any], retention: timedelta, now: dateti
     return moment if moment > oldest else oldest
 
 
+# Why a row cannot be put back.
+GONE = "its consumer has read it to its end, and its row is gone"
+# The positions that an option says more about.
+BELONGS_TO = {
+    "timestamp": ("at_timestamp",),
+    "clamp": ("at_timestamp",),
+    "sequence_numbers": ("sequence_numbers",),
+    "shards": ("trim_horizon", "latest", "at_timestamp"),
+    "allow_skip": ("trim_horizon", "latest", "at_timestamp", "sequence_numbers"),
+}
+
+
+def require_options_that_belong(params: Mapping[str, t.Any]) -> None:
+    """What would be passed over is refused."""
+    for option, positions in BELONGS_TO.items():
+        if params[option] and params["position"] not in positions:
+            raise PipelineError(
+                f"{option}={params[option]} goes with {' or '.join(f'position={one}' for one in positions)} only."
+            )
+
+
 def require_shards(option: str, named: t.Collection[str], shards: Mapping[str, Shard]) -> None:
     unknown = sorted(set(named) - set(shards))
     if unknown:
@@ -97,19 +118,26 @@ def prepare(params: Mapping[str, t.Any], table: LeaseTable, stream: Stream, now:
 def write(table: LeaseTable, manifest: Manifest) -> None:
     """Place every lease that is not placed yet, parents before children."""
     rest = {move.shard.id: move for move in manifest.rest()}
+    total = len(manifest.moves)
 
     def place(shard: str) -> None:
         move = rest[shard]
         table.place(move.shard, move.former, move.target, manifest.id)
         manifest.note(shard)
 
-    for generation in sorted({move.generation for move in rest.values()}):
-        side_by_side(place, [shard for shard, move in rest.items() if move.generation == generation])
+    try:
+        for generation in sorted({move.generation for move in rest.values()}):
+            side_by_side(place, [shard for shard, move in rest.items() if move.generation == generation])
+    except PipelineError as error:
+        done = len(manifest.written)
+        raise PipelineError(
+            f"{error} {done} of {total} shards are written: resume={manifest.path} writes the rest,"
+            f" restore={manifest.path} puts them back."
+        ) from error
 
 
-def restorable(table: LeaseTable, manifest: Manifest) -> dict[str, Lease]:
+def restorable(table: LeaseTable, manifest: Manifest, leases: Mapping[str, Lease]) -> dict[str, Lease]:
     """The leases that the rewind wrote and that are not put back yet."""
-    leases = table.read()
     known = {manifest.id, manifest.restored_id}
     others = sorted(shard for shard in manifest.written if shard in leases and leases[shard].rewind not in known)
     if others:
@@ -117,6 +145,12 @@ def restorable(table: LeaseTable, manifest: Manifest) -> dict[str, Lease]:
             f"Another rewind of {table.name!r} came later and placed {', '.join(others)}: restore that one first."
         )
     return {shard: lease for shard, lease in leases.items() if lease.rewind == manifest.id}
+
+
+def gone(manifest: Manifest, leases: Mapping[str, Lease]) -> dict[str, str]:
+    """Of the shards that the rewind wrote, those whose former row cannot come back, with the reason."""
+    former = {move.shard.id for move in manifest.moves if move.former}
+    return dict.fromkeys(sorted(former & manifest.written - set(leases)), GONE)
 
 
 def put_back(table: LeaseTable, manifest: Manifest, leases: Mapping[str, Lease]) -> None:

@@ -56,7 +56,7 @@ EXAMPLES = r"""
 
 - name: Demand that none is more than an hour behind
   ansible.builtin.assert:
-    that: consumers.applications | map(attribute='lag') | max < 3600 * 1000
+    that: consumers.applications | map(attribute='lag') | select | select('>', 3600 * 1000) | length == 0
 """
 
 RETURN = r"""
@@ -65,7 +65,8 @@ applications:
     - The consumer applications, each with its shards.
     - C(lag) is that of the shard which is furthest behind.
     - A shard's C(lag) is for how many milliseconds the oldest record that is not checkpointed has
-      waited. It is V(0) when none does.
+      waited. It is V(0) when none does, and V(null) until the consumer has checkpointed a first record
+      where it began at the tip or at a time of its own.
     - A shard's C(alive) is whether a worker moved the lease's counter. It is V(null) when the shard is
       read to its end, or nobody watched.
     - A shard's C(owner) is the last worker to hold the lease, which it does not lose by stopping.
@@ -94,17 +95,21 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lease_table import LeaseTable, tables_of
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases import (
     AT_TIMESTAMP,
+    LATEST,
     SHARD_END,
     Lease,
     require_leases,
 )
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Record, Stream
 
+# Where a consumer begins that has done nothing yet: neither says which record comes first.
+UNKNOWN = {AT_TIMESTAMP, LATEST}
+
 
 def describe(lease: Lease, earlier: Lease | None, waiting: Record | None, now: datetime) -> dict[str, t.Any]:
     """One shard of one consumer; `earlier` is the lease some seconds before, where it was watched."""
     finished = lease.position.checkpoint == SHARD_END
-    unknown = lease.position.checkpoint == AT_TIMESTAMP
+    unknown = lease.position.checkpoint in UNKNOWN
     return {
         "shard": lease.shard,
         "checkpoint": lease.position.checkpoint,
@@ -116,7 +121,7 @@ def describe(lease: Lease, earlier: Lease | None, waiting: Record | None, now: d
 
 def survey(application: str, earlier: dict[str, Lease], leases: dict[str, Lease], stream: Stream) -> dict[str, t.Any]:
     """Where a consumer is."""
-    reading = [shard for shard, lease in leases.items() if lease.position.checkpoint not in {SHARD_END, AT_TIMESTAMP}]
+    reading = [shard for shard, lease in leases.items() if lease.position.checkpoint not in {SHARD_END, *UNKNOWN}]
     waiting = side_by_side(lambda shard: stream.first(shard, leases[shard].position.iterator), reading)
     now = datetime.now(UTC)
     shards = [describe(lease, earlier.get(shard), waiting.get(shard), now) for shard, lease in sorted(leases.items())]

@@ -30,6 +30,10 @@ attributes:
   diff_mode:
     description: Shows for each shard from where to where it goes.
     support: full
+  idempotent:
+    description: A second run changes nothing.
+    support: partial
+    details: While the consumer is stopped. One that runs has moved on by then, and is rewound once more.
 options:
   application:
     description:
@@ -189,8 +193,10 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewind_
     summary,
 )
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewinding import (
+    gone,
     prepare,
     put_back,
+    require_options_that_belong,
     restorable,
     write,
 )
@@ -235,14 +241,15 @@ def go(module: AnsibleAWSModule, table: LeaseTable, stream: Stream, now: datetim
         manifest = Manifest(module.params["manifest"], rewind, table.name, stream.name, moves)
         if moves and not module.check_mode:
             manifest.create()
-    rest = manifest.rest()
+    # Before anything is written, so that a read that fails takes no result away.
+    there = describe(manifest.rest(), stream, now)
     if not module.check_mode:
         write(table, manifest)
     found = watch(module, table, manifest)
     return {
         "done": set(found.values()) <= {MOVED},
         "summary": summary(found),
-        "moves": describe(rest, stream, now),
+        "moves": there,
         "states": found,
         "kept": kept,
         "manifest": manifest.path,
@@ -252,21 +259,23 @@ def go(module: AnsibleAWSModule, table: LeaseTable, stream: Stream, now: datetim
 def undo(module: AnsibleAWSModule, table: LeaseTable, stream: Stream, now: datetime) -> dict[str, t.Any]:
     """Put back what a rewind wrote."""
     manifest = Manifest.load(module.params["restore"], table.name, stream.name)
-    leases = restorable(table, manifest)
+    present = table.read()
+    leases = restorable(table, manifest, present)
+    there = describe([move for move in manifest.moves if move.shard.id in leases], stream, now)
     if not module.check_mode:
         put_back(table, manifest, leases)
-    there = describe([move for move in manifest.moves if move.shard.id in leases], stream, now)
     return {
         "done": True,
         "summary": f"{len(leases)} shards put back to where they were",
         "moves": [{**move, "before": move["after"], "after": move["before"]} for move in there],
         "states": {},
-        "kept": {},
+        "kept": gone(manifest, present),
         "manifest": manifest.path,
     }
 
 
 def run(module: AnsibleAWSModule, table: LeaseTable, stream: Stream, now: datetime) -> dict[str, t.Any]:
+    require_options_that_belong(module.params)
     result = (undo if module.params["restore"] else go)(module, table, stream, now)
     return {**result, "changed": bool(result["moves"]), "diff": diff(result["moves"])}
 

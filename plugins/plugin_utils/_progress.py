@@ -51,4 +51,5 @@ class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no type
             time.sleep(sleep)
             arguments = self.again(arguments, result)
             result = self._execute_module(module_args={**arguments, "wait": False}, task_vars=task_vars)
-        return result if result.get("failed") else self.closing(first, result)
+        # One that fails later takes nothing away from what the first has done.
+        return {**first, **result} if result.get("failed") else self.closing(first, result)

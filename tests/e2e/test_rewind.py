@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from datetime import UTC, datetime
@@ -16,9 +17,10 @@ HITS, RATE = 1400, 20  # longer than the operator needs
 TEMPLATE = "simple-analytics-events-mappings"
 
 
-def playbook(name: str, *arguments: str) -> str:
+def playbook(name: str, *arguments: str, folder: Path = ROOT) -> str:
     command = ["ansible-playbook", f"playbooks/{name}.yml", *arguments]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PWD": str(folder), "COLUMNS": "1000"}
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout
 
@@ -50,17 +52,10 @@ def test_an_index_that_was_mapped_wrongly_is_made_again_from_the_stream(landscap
         day_made_anew(landscape, index, traffic)
         == right["template"]["mappings"]["properties"]["event"]["properties"]["action"]
     )
-    said = playbook(
-        "rewind",
-        "-e",
-        "consumer=indexer",
-        "-e",
-        f"timestamp={midnight.isoformat()}",
-        "-e",
-        f"manifest={tmp_path / 'manifest'}",
-    )
+    said = playbook("rewind", "-e", "consumer=indexer", "-e", f"timestamp={midnight.isoformat()}", folder=tmp_path)
 
     assert re.search(r"(\d+) shards to move: \1 written, \1 taken again, \1 moved on", said), said
+    assert [str(path) for path in tmp_path.iterdir()] == re.findall(r"-e restore=(\S+) puts", said), said
     sent = landscape.sent(traffic)
     found = grown(before, landscape.audit())
     assert found["repeated"] == found["lost"] == 0

@@ -61,9 +61,10 @@ def test_the_result_tells_what_was_moved_and_how_far_it_came() -> None:
     assert run.result() == {**first, "done": True, "summary": "2 moved on", "states": {"a": 2}}
 
 
-def test_an_error_on_the_way_is_the_result() -> None:
-    run = Run(answer(0, changed=True), {"failed": True, "msg": "no"}, position="latest", manifest="/m", wait=True)
-    assert run.result() == {"failed": True, "msg": "no"}
+def test_an_error_on_the_way_leaves_what_was_done_in_the_result() -> None:
+    first, broken = answer(0, changed=True), {"failed": True, "msg": "no"}
+    run = Run(first, broken, position="latest", manifest="/m", wait=True)
+    assert run.result() == {**first, **broken}
 
 
 def test_a_check_has_nothing_to_wait_for() -> None:

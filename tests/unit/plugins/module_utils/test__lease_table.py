@@ -91,6 +91,12 @@ class TestPlace:
         expect_get(dynamodb, row(19, rewindId={"S": "r1"}))
         table.place(SHARD, Lease.of(row(17)), TARGET, "r1")
 
+    def test_a_row_that_another_rewind_has_placed_meanwhile_stays(self, dynamodb: Stubber, table: LeaseTable) -> None:
+        refuse(dynamodb, "update_item", 17)
+        expect_get(dynamodb, row(19, rewindId={"S": "r2"}))
+        with pytest.raises(PipelineError, match=f"{SHARD.id} in 'indexer': the rewind 'r2' has placed it meanwhile"):
+            table.place(SHARD, Lease.of(row(17, rewindId={"S": "r0"})), TARGET, "r1")
+
     def test_a_missing_row_is_made(self, dynamodb: Stubber, table: LeaseTable) -> None:
         made = {
             **KEY,
@@ -179,3 +185,11 @@ def test_the_readers_of_a_stream_are_found_among_all_tables(dynamodb: Stubber, m
     expect_table(dynamodb, "several", "leaseKey")
     dynamodb.add_response("scan", {"Items": [row(1, leaseKey={"S": "1:events:2:shardId-000000000000"})]})
     assert [table.name for table in tables_of(dynamodb.client, {SHARD.id: SHARD})] == ["indexer"]
+
+
+def test_a_table_that_cannot_be_read_is_reported(dynamodb: Stubber) -> None:
+    dynamodb.add_response("list_tables", {"TableNames": ["indexer"]})
+    expect_table(dynamodb, "indexer", "leaseKey")
+    dynamodb.add_client_error("scan", "AccessDeniedException")
+    with pytest.raises(PipelineError, match="these credentials may not call Scan"):
+        tables_of(dynamodb.client, {SHARD.id: SHARD})

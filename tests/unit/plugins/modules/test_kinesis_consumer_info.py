@@ -97,10 +97,11 @@ class TestRun:
         assert found["workers"] == []
 
     @pytest.mark.usefixtures("sleep")
-    def test_a_consumer_that_begins_at_a_time_of_its_own_has_no_lag_that_is_known(
-        self, monkeypatch: pytest.MonkeyPatch, stream: Mock
+    @pytest.mark.parametrize("checkpoint", ["AT_TIMESTAMP", "LATEST"])
+    def test_a_consumer_that_has_done_nothing_yet_has_no_lag_that_is_known(
+        self, checkpoint: str, monkeypatch: pytest.MonkeyPatch, stream: Mock
     ) -> None:
-        found = info(monkeypatch, stream, [lease("a", "AT_TIMESTAMP", 7)], [lease("a", "AT_TIMESTAMP", 7)])
+        found = info(monkeypatch, stream, [lease("a", checkpoint, 7)], [lease("a", checkpoint, 7)])
         assert (found["lag"], found["shards"][0]["lag"]) == (None, None)
         stream.first.assert_not_called()
 

@@ -185,6 +185,11 @@ class TestRefusals:
                 f"{CHILD.id} has no record 551, and would end there",
             ),
             ({"position": "sequence_numbers", "sequence_numbers": {"x": "551"}}, "the stream has no x"),
+            ({"position": "trim_horizon", "timestamp": "2h"}, "timestamp=2h goes with position=at_timestamp only"),
+            ({**at("2h"), "sequence_numbers": {CHILD.id: "550"}}, "goes with position=sequence_numbers only"),
+            ({"position": "trim_horizon", "clamp": True}, "clamp=True goes with position=at_timestamp only"),
+            ({"resume": "/manifest", "shards": [CHILD.id]}, "goes with position=trim_horizon or position=latest or"),
+            ({"restore": "/manifest", "allow_skip": True}, "allow_skip=True goes with position=trim_horizon or"),
         ],
     )
     def test_what_cannot_be_is_refused_before_anything_is_written(
@@ -241,7 +246,8 @@ class TestAgain:
     def test_a_killed_one_is_completed(self, rewind: Rewind, tmp_path: Path) -> None:
         table = reading()
         table.dies_after = 1
-        with pytest.raises(PipelineError, match="gone"):
+        manifest = tmp_path / "manifest"
+        with pytest.raises(PipelineError, match=f"gone 1 of 2 shards are written: resume={manifest} writes the rest"):
             rewind(table, position="trim_horizon")
         table.dies_after = 99
         result = rewind(table, resume=str(tmp_path / "manifest"))
@@ -264,6 +270,21 @@ class TestAgain:
         rewind(table, position="trim_horizon")
         rewind(table, restore=str(tmp_path / "manifest"))
         assert table.writes[2:] == [(CHILD.id, Position("900")), (PARENT.id, None)]
+
+    def test_a_row_that_the_library_removed_since_is_named(self, rewind: Rewind, tmp_path: Path) -> None:
+        table = reading()
+        rewind(table, position="trim_horizon")
+        del table.leases[PARENT.id]
+        result = rewind(table, restore=str(tmp_path / "manifest"))
+        assert result["kept"] == {PARENT.id: "its consumer has read it to its end, and its row is gone"}
+        assert result["summary"] == "1 shards put back to where they were"
+
+    def test_a_read_that_fails_comes_before_the_first_write(self, rewind: Rewind, stream: Mock) -> None:
+        table = reading()
+        stream.numbered.side_effect = PipelineError("too many reads")
+        with pytest.raises(PipelineError, match="too many reads"):
+            rewind(table, **at("60m"))
+        assert table.writes == []
 
     def test_a_check_of_it_writes_nothing(self, rewind: Rewind, tmp_path: Path) -> None:
         table = reading()

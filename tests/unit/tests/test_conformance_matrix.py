@@ -7,6 +7,7 @@ from itertools import combinations, product
 
 import pytest
 
+from tests.collection_copy import ROOT
 from tests.conformance.matrix import ALL, QUICK, VALUES, WIDE, Case
 
 
@@ -33,3 +34,12 @@ def test_every_library_meets_every_lineage() -> None:
 def test_every_library_meets_every_lineage_with_its_worker_in_every_state() -> None:
     met = {(case.library, case.lineage, case.worker) for case in WIDE}
     assert met == set(product(VALUES["library"], VALUES["lineage"], VALUES["worker"]))
+
+
+def test_the_documentation_shows_what_was_tried() -> None:
+    cells = {(case.lineage, case.worker, case.library): f"{case.position}, {case.records}" for case in WIDE}
+    rows = [
+        f"| {lineage}, {worker} | {' | '.join(cells[lineage, worker, library] for library in VALUES['library'])} |"
+        for lineage, worker in product(VALUES["lineage"], VALUES["worker"])
+    ]
+    assert "\n".join(rows) in (ROOT / "docs" / "rewind.md").read_text()

@@ -55,6 +55,13 @@ class Client:
             raise ElasticsearchError(method, path, _reason(answer), status)
         return answer
 
+    def bulk(self, lines: list[dict[str, t.Any]]) -> dict[str, t.Any]:
+        """Many writes in one call; each has its own result in the answer."""
+        status, answer = self._perform("POST", "/_bulk", lines, self._authorization)
+        if status >= 300:
+            raise ElasticsearchError("POST", "/_bulk", _reason(answer), status)
+        return answer
+
     def get(self, path: str) -> dict[str, t.Any] | None:
         """The answer, or None where there is nothing of that name."""
         try:
@@ -73,11 +80,11 @@ class Client:
         return status == 200
 
     def _perform(
-        self, method: str, path: str, body: dict[str, t.Any] | None, authorization: str
+        self, method: str, path: str, body: dict[str, t.Any] | list[dict[str, t.Any]] | None, authorization: str
     ) -> tuple[int, dict[str, t.Any]]:
         headers = {"accept": "application/json", "authorization": authorization}
         if body is not None:
-            headers["content-type"] = "application/json"
+            headers["content-type"] = "application/x-ndjson" if isinstance(body, list) else "application/json"
         try:
             response = self._transport.perform_request(method, path, body=body, headers=headers)
         except TransportError as error:

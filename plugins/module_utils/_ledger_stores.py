@@ -46,6 +46,7 @@ T = t.TypeVar("T")
 class S3Object(t.NamedTuple):
     key: str
     modified: str
+    size: int
 
 
 class Bucket:
@@ -60,7 +61,7 @@ class Bucket:
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix)
         try:
             for found in chain.from_iterable(page.get("Contents", []) for page in pages):
-                yield S3Object(found["Key"], f"{found['LastModified'].astimezone(UTC):{HOUR}}")
+                yield S3Object(found["Key"], f"{found['LastModified'].astimezone(UTC):{HOUR}}", found["Size"])
         except (BotoCoreError, ClientError) as error:
             raise PipelineError(f"Failed to list s3://{self._name}/{prefix}: {error}") from error
 

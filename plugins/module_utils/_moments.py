@@ -19,10 +19,11 @@ EPOCH = re.compile(r"\d+(?:\.\d+)?")
 FIRST_MILLISECONDS = 10**11  # as seconds, a moment some three thousand years ahead
 
 
-def parse_moment(text: str, now: datetime) -> datetime:
-    """A moment in UTC of ISO 8601 with a zone, of seconds or milliseconds since 1970, or of an age such as C(2h)."""
+def parse_moment(text: str, now: datetime | None = None) -> datetime:
+    """A moment in UTC of ISO 8601 with a zone, of seconds or milliseconds since 1970, or, where there is a now to count
+    from, of an age such as C(2h)."""
     try:
-        if match := RELATIVE.fullmatch(text):
+        if now and (match := RELATIVE.fullmatch(text)):
             return now - timedelta(**{UNITS[match[2]]: float(match[1])})
         if EPOCH.fullmatch(text):
             seconds = float(text)
@@ -30,7 +31,8 @@ def parse_moment(text: str, now: datetime) -> datetime:
         moment = datetime.fromisoformat(text)
     except (OverflowError, ValueError) as error:
         raise PipelineError(
-            f"{text!r} is no time: say 2h or 3d for that long ago, 2026-11-24T18:00:00Z, or seconds since 1970."
+            f"{text!r} is no time: say {'2h or 3d for that long ago, ' if now else ''}2026-11-24T18:00:00Z,"
+            " or seconds since 1970."
         ) from error
     if moment.tzinfo is None:
         full = moment.isoformat()

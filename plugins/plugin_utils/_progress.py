@@ -20,6 +20,8 @@ class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no type
     """Runs the module of the same name again and again in place of its own waiting, and says where it stands."""
 
     _supports_check_mode = True
+    # Whether the module's own work takes the time between two looks at it.
+    works_meanwhile = False
 
     def is_done(self, result: dict[str, t.Any]) -> bool:
         raise NotImplementedError
@@ -48,7 +50,8 @@ class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no type
             if time.monotonic() - started + sleep > timeout:
                 break
             self._display.display(f"{self._task.get_name()}: {self.progress(result)}")
-            time.sleep(sleep)
+            if not self.works_meanwhile:
+                time.sleep(sleep)
             arguments = self.again(arguments, result)
             result = self._execute_module(module_args={**arguments, "wait": False}, task_vars=task_vars)
         # One that fails later takes nothing away from what the first has done.

@@ -49,7 +49,8 @@ class FakeS3:
             yield {"KeyCount": 0}
         for start in range(0, len(keys), 2):
             modified = datetime(2026, 11, 25, 1, tzinfo=UTC)
-            yield {"Contents": [{"Key": key, "LastModified": modified} for key in keys[start : start + 2]]}
+            found = keys[start : start + 2]
+            yield {"Contents": [{"Key": key, "LastModified": modified, "Size": 100} for key in found]}
 
     def download_fileobj(self, bucket: str, key: str, file: t.IO[bytes], Config: object) -> None:  # noqa: N803
         content = self.objects.get(key, client_error(404))

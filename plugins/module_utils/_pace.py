@@ -1,0 +1,36 @@
+# Copyright: Simple Analytics contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This util is PRIVATE to the collection: it may change or go without notice.
+
+"""Keeps several threads together below a rate."""
+
+from __future__ import annotations
+
+import time
+from threading import Lock
+
+# How far ahead of the rate a burst may be: without one, each wait would be too short to be kept to.
+BURST_SECONDS = 0.5
+
+
+class Pace:
+    """Events and bytes a second, over all that share it; 0 is no limit."""
+
+    def __init__(self, events: float, size: float = 0) -> None:
+        self._rates = (events, size)
+        self._free = time.monotonic()
+        self._lock = Lock()
+
+    def wait(self, events: int, size: int) -> None:
+        """Return when so much may be sent."""
+        with self._lock:
+            now = time.monotonic()
+            seconds = max(
+                (much / rate for much, rate in zip((events, size), self._rates, strict=True) if rate), default=0
+            )
+            self._free = max(self._free, now - BURST_SECONDS) + seconds
+            rest = self._free - now
+        if rest > 0:
+            time.sleep(rest)

@@ -1,0 +1,190 @@
+# Copyright: Simple Analytics contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This util is PRIVATE to the collection: it may change or go without notice.
+
+"""A replay from its plan to the last event: what is to be sent, how far that is, and the sending."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import islice
+from threading import Lock
+
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._archive import Event, NoEventError, Selection
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import calling
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger import HOUR, Hours
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger_stores import Bucket
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._moments import age
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._replay_targets import BATCH, Sent, Target
+
+# Objects read at once. Each holds one batch of events in memory, and its object in a file.
+READERS = 4
+SAVE_SECONDS = 5.0
+# How many refused events are named; all are counted.
+LISTED = 100
+MANIFESTS, EVENTS = "replays/", "events/"
+
+
+def question(selection: Selection, target: str) -> dict[str, t.Any]:
+    """What a replay is asked; one that is gone on with must be asked the same."""
+    since, until = selection.since.isoformat(), selection.until.isoformat()
+    return {"from": since, "until": until, "match": dict(selection.match), "target": target}
+
+
+def replay_name(selection: Selection, target: str) -> str:
+    """The same for the same question."""
+    digest = hashlib.sha256(json.dumps(question(selection, target), sort_keys=True).encode()).hexdigest()[:8]
+    return f"{selection.since:%Y%m%dT%H%M%SZ}-{selection.until:%Y%m%dT%H%M%SZ}-{target}-{digest}"
+
+
+def require_question(name: str, before: dict[str, t.Any], now: dict[str, t.Any]) -> None:
+    """Of one name there is one replay."""
+    others = [f"{key} {before[key]!r} and not {now[key]!r}" for key in now if before[key] != now[key]]
+    if others:
+        raise PipelineError(f"The replay {name!r} was asked for {', '.join(others)}: give this one another name.")
+
+
+def plan(bucket: Bucket, selection: Selection) -> dict[str, int]:
+    """The archive's objects of these hours, by key, each with its bytes."""
+    last = selection.until + timedelta(hours=1, microseconds=-1)
+    hours = Hours(f"{selection.since:{HOUR}}", f"{last:{HOUR}}")
+    return {found.key: found.size for found in bucket.records(EVENTS, hours)}
+
+
+@dataclass
+class Progress:
+    """How far a replay is. Lines of each object are counted from its beginning, chosen or not."""
+
+    asked: dict[str, t.Any]
+    objects: dict[str, int]  # bytes of each object, by key
+    lines: dict[str, int] = field(default_factory=dict)  # lines that are done with
+    finished: list[str] = field(default_factory=list)  # objects that are done with
+    events: int = 0
+    older: int = 0
+    refused: int = 0
+    reasons: dict[str, str] = field(default_factory=dict)  # by id
+    unreadable: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def done(self) -> bool:
+        return len(self.finished) == len(self.objects)
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        size, all_size = sum(self.objects[key] for key in self.finished), sum(self.objects.values())
+        said = f"{len(self.finished)} of {len(self.objects)} objects, {self.events} events"
+        if self.seconds >= 1:
+            said += f", {self.events / self.seconds:.0f} a second"
+        if size and not self.done:
+            said += f", {age(timedelta(seconds=self.seconds * (all_size - size) / size))} left"
+        return said
+
+
+class Manifest:
+    """The progress as an object beside the archive, so that a replay outlives whatever runs it."""
+
+    def __init__(self, s3: t.Any, bucket: str, name: str) -> None:  # noqa: ANN401 - boto3 makes its clients' types at run time
+        self._s3, self._bucket, self._key = s3, bucket, f"{MANIFESTS}{name}.json"
+        self.path = f"s3://{bucket}/{self._key}"
+
+    def load(self) -> Progress | None:
+        """What an earlier run has left."""
+        with calling(f"read {self.path}"):
+            found = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=self._key)
+            if not any(each["Key"] == self._key for each in found.get("Contents", [])):
+                return None
+            body = self._s3.get_object(Bucket=self._bucket, Key=self._key)["Body"]
+        with closing(body):
+            return Progress(**json.load(body))
+
+    def save(self, progress: Progress) -> None:
+        with calling(f"write {self.path}"):
+            self._s3.put_object(Bucket=self._bucket, Key=self._key, Body=json.dumps(vars(progress)).encode())
+
+
+class Replay:
+    """Sends what is chosen of each object, several objects at once."""
+
+    def __init__(
+        self,
+        name: str,
+        selection: Selection,
+        bucket: Bucket,
+        target: Target,
+        save: t.Callable[[Progress], None] = lambda _: None,
+    ) -> None:
+        self._name, self._selection, self._bucket, self._target = name, selection, bucket, target
+        self._keep = save
+        self._lock = Lock()
+
+    def work(self, progress: Progress, seconds: float = float("inf")) -> None:
+        """Go on until everything is sent, or for about so many seconds."""
+        started = time.monotonic()
+        self._progress, self._before, self._started = progress, progress.seconds, started
+        self._saved, self._deadline = started, started + seconds
+        rest = [key for key in progress.objects if key not in set(progress.finished)]
+        try:
+            with ThreadPoolExecutor(READERS) as pool:
+                pending = [pool.submit(self._object, key) for key in rest]
+                try:
+                    for reading in pending:
+                        reading.result()
+                finally:
+                    self._deadline = 0.0
+        finally:
+            self._save()
+
+    def _object(self, key: str) -> None:
+        if time.monotonic() > self._deadline:
+            return
+        with closing(self._bucket.lines(key)) as lines:
+            for _ in islice(lines, self._progress.lines.get(key, 0)):
+                pass
+            while batch := list(islice(lines, BATCH)):
+                self._batch(key, batch)
+                if time.monotonic() > self._deadline:
+                    return
+        with self._lock:
+            self._progress.finished.append(key)
+            self._progress.lines.pop(key, None)
+
+    def _batch(self, key: str, lines: list[str]) -> None:
+        events = list(self._chosen(key, lines))
+        sent = self._target.send([event.labelled(self._name) for event in events]) if events else Sent()
+        with self._lock:
+            progress = self._progress
+            progress.lines[key] = progress.lines.get(key, 0) + len(lines)
+            progress.events += len(events)
+            progress.older += sent.older
+            progress.refused += len(sent.refused)
+            progress.reasons |= dict(sent.refused[: LISTED - len(progress.reasons)])
+            if time.monotonic() - self._saved > SAVE_SECONDS:
+                self._save()
+
+    def _chosen(self, key: str, lines: list[str]) -> t.Iterator[Event]:
+        for line in lines:
+            try:
+                event = Event.read(line)
+            except NoEventError:
+                self._bucket.broken(key)
+                continue
+            if self._selection.includes(event):
+                yield event
+
+    def _save(self) -> None:
+        self._saved = time.monotonic()
+        self._progress.seconds = self._before + self._saved - self._started
+        self._progress.unreadable = sorted({*self._progress.unreadable, *self._bucket.unreadable})
+        self._keep(self._progress)

@@ -1,0 +1,147 @@
+# Copyright: Simple Analytics contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This util is PRIVATE to the collection: it may change or go without notice.
+
+"""Where a replay sends events: the stream, for all its consumers, or the index alone."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from threading import Lock
+
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._archive import Event
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import calling
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._pace import Pace
+
+# Kinesis takes 500 records and 5 MiB a call: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
+BATCH = 500
+BATCH_BYTES = 4 * 1024 * 1024
+# What comes after a shard's limit, or a full queue of Elasticsearch's, is sent again, for a good minute.
+ATTEMPTS = 20
+LONGEST_PAUSE = 5.0
+
+
+class Sent(t.NamedTuple):
+    """What became of a batch."""
+
+    older: int = 0  # the index has a newer version
+    refused: tuple[tuple[str, str], ...] = ()  # ids, each with the reason
+
+
+class Target(t.Protocol):
+    def send(self, events: list[Event]) -> Sent:
+        """Return when each event is taken or refused for good."""
+
+
+class NoTarget:
+    """For a check, which only counts."""
+
+    def __init__(self) -> None:
+        self.events = self.size = 0
+        self._lock = Lock()
+
+    def send(self, events: list[Event]) -> Sent:
+        size = sum(len(event.json()) for event in events)
+        with self._lock:
+            self.events += len(events)
+            self.size += size
+        return Sent()
+
+
+def pauses() -> t.Iterator[float]:
+    """Seconds to wait between attempts."""
+    for attempt in range(ATTEMPTS):
+        yield min(LONGEST_PAUSE, 0.1 * 2**attempt)
+
+
+class StreamTarget:
+    """Every consumer of the stream gets the events again."""
+
+    def __init__(self, kinesis: t.Any, name: str, pace: Pace) -> None:  # noqa: ANN401 - boto3 makes its clients' types at run time
+        self._kinesis, self._name, self._pace = kinesis, name, pace
+
+    def send(self, events: list[Event]) -> Sent:
+        entries = [{"Data": event.json(), "PartitionKey": event.id} for event in events]
+        for chunk in _chunks(entries):
+            self._put(chunk)
+        return Sent()
+
+    def _put(self, entries: list[dict[str, t.Any]]) -> None:
+        self._pace.wait(len(entries), sum(len(entry["Data"]) for entry in entries))
+        reason = ""
+        for pause in pauses():
+            with calling(f"write to stream {self._name!r}", f"there is no stream {self._name!r}."):
+                answer = self._kinesis.put_records(StreamName=self._name, Records=entries)
+            failed = [
+                (entry, record["ErrorCode"])
+                for entry, record in zip(entries, answer["Records"], strict=True)
+                if "ErrorCode" in record
+            ]
+            if not failed:
+                return
+            entries, reason = [entry for entry, _ in failed], failed[0][1]
+            time.sleep(pause)
+        raise PipelineError(
+            f"Failed to write to stream {self._name!r}: {len(entries)} records were refused {ATTEMPTS} times"
+            f" ({reason}). A lower rate, or more shards, would let them in."
+        )
+
+
+class IndexTarget:
+    """The daily indices get the events under the same ids and versions as by way of the stream."""
+
+    def __init__(self, client: Client, index: str, pace: Pace) -> None:
+        self._client, self._index, self._pace = client, index, pace
+
+    def send(self, events: list[Event]) -> Sent:
+        waiting = {event.id: event for event in events}
+        self._pace.wait(len(events), 0)
+        older, refused = 0, []
+        reason = ""
+        for pause in pauses():
+            answer = self._client.bulk([line for event in waiting.values() for line in self._lines(event)])
+            again = {}
+            for item in answer["items"]:
+                (result,) = item.values()
+                if result["status"] == 409:
+                    older += 1
+                elif result["status"] in (429, 503):
+                    again[result["_id"]], reason = waiting[result["_id"]], _reason(result)
+                elif result["status"] >= 300:
+                    refused.append((result["_id"], _reason(result)))
+            if not again:
+                return Sent(older, tuple(refused))
+            waiting = again
+            time.sleep(pause)
+        raise PipelineError(
+            f"Failed to write to {self._index}-*: {len(waiting)} events were turned away {ATTEMPTS} times ({reason})."
+        )
+
+    def _lines(self, event: Event) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
+        place = {"_index": f"{self._index}-{event.moment:%Y.%m.%d}", "_id": event.id}
+        return {"index": {**place, "version": event.version, "version_type": "external_gte"}}, event.body
+
+
+def _reason(result: dict[str, t.Any]) -> str:
+    error = result.get("error", {})
+    return f"{error.get('type', result['status'])}: {error.get('reason', '')}"
+
+
+def _chunks(entries: list[dict[str, t.Any]]) -> t.Iterator[list[dict[str, t.Any]]]:
+    """Together no larger than one call takes."""
+    chunk: list[dict[str, t.Any]] = []
+    size = 0
+    for entry in entries:
+        entry_size = len(entry["Data"]) + len(entry["PartitionKey"])
+        if chunk and (len(chunk) == BATCH or size + entry_size > BATCH_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(entry)
+        size += entry_size
+    if chunk:
+        yield chunk

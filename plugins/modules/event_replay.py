@@ -1,0 +1,295 @@
+#!/usr/bin/python
+
+# Copyright: Simple Analytics contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: event_replay
+short_description: Send archived events again, to the stream or straight to the index
+version_added: 0.1.0
+description:
+  - Reads the archive of clean events and sends those of a span of event time again, under their ids and versions, so
+    that whoever has one already is left with one.
+  - By way of the stream every consumer gets them. The archiver, which has them, leaves them out by their label.
+  - How far it is stands in an object beside the archive. A replay that was killed goes on there, and one that is
+    finished does nothing.
+  - For what the stream still keeps M(simple_analytics.pipeline.kinesis_consumer_rewind) is faster.
+author: Simple Analytics contributors (@simple-analytics)
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - simple_analytics.pipeline.elasticsearch
+attributes:
+  check_mode:
+    description: Counts what would be sent, and sends nothing.
+    support: full
+  diff_mode:
+    description: There is nothing to compare, as it changes nothing that can be read back here.
+    support: none
+options:
+  name:
+    description:
+      - Name of the replay, by which it is gone on with.
+      - Made of the question when not given, so that the same question asked again is the same replay. To send the same
+        events once more give another name.
+    type: str
+  events_bucket:
+    description:
+      - Bucket of clean events, with C(events/). The progress goes to C(replays/).
+    type: str
+    required: true
+  from:
+    description:
+      - First event time, in ISO 8601 with a zone, or in seconds or milliseconds since 1970.
+    type: str
+    required: true
+  until:
+    description:
+      - First event time that is not sent any more, in the same forms.
+    type: str
+    required: true
+  match:
+    description:
+      - Values that fields of the event must have, by dotted path, such as C({event.action: view}).
+    type: dict
+    default: {}
+  target:
+    description:
+      - Where the events go.
+    type: str
+    choices: [stream, index]
+    default: stream
+  stream:
+    description:
+      - Name of the stream. Required when O(target=stream).
+    type: str
+  index:
+    description:
+      - What the names of daily indices begin with.
+    type: str
+    default: simple-analytics-events
+  rate:
+    description:
+      - Events a second, at most.
+      - V(0) is half of what the stream's shards take, so that the other half is left to what comes in meanwhile. The
+        index is sent as much as it takes.
+    type: int
+    default: 0
+  url:
+    description:
+      - Addresses of the cluster's nodes, with scheme and port. Required when O(target=index).
+    type: list
+    elements: str
+    required: false
+  username:
+    description:
+      - User to sign in as. Required when O(target=index).
+    type: str
+    required: false
+  password:
+    description:
+      - Password of O(username). Required when O(target=index).
+    type: str
+    required: false
+  wait:
+    description:
+      - Whether to send all of it.
+      - Otherwise it sends for about O(wait_sleep) seconds and says how far it is.
+    type: bool
+    default: false
+  wait_timeout:
+    description:
+      - How many seconds to send, at most. RV(done=false) when that was not enough.
+    type: int
+    default: 300
+  wait_sleep:
+    description:
+      - How many seconds to send before saying how far it is.
+    type: int
+    default: 5
+"""
+
+EXAMPLES = r"""
+- name: Have every consumer see last October again
+  simple_analytics.pipeline.event_replay:
+    events_bucket: analytics-prod-events
+    from: "2026-10-01T00:00:00Z"
+    until: "2026-11-01T00:00:00Z"
+    stream: analytics-prod
+    region: eu-central-1
+    wait: true
+    wait_timeout: 36000
+"""
+
+RETURN = r"""
+replay:
+  description: Name of the replay, which its events carry as C(labels.replay).
+  returned: success
+  type: str
+  sample: 20261001T000000Z-20261101T000000Z-stream-5f2c81d0
+manifest:
+  description: Where its progress stands.
+  returned: success
+  type: str
+  sample: s3://analytics-prod-events/replays/20261001T000000Z-20261101T000000Z-stream-5f2c81d0.json
+done:
+  description: Whether all of it is sent.
+  returned: success
+  type: bool
+  sample: true
+summary:
+  description: How far it is, in one line.
+  returned: success
+  type: str
+  sample: 12 of 40 objects, 61440 events, 980 a second, 4 min 10 s left
+events:
+  description: How many events were sent so far, or would be sent.
+  returned: success
+  type: int
+  sample: 61440
+bytes:
+  description: How many bytes of events would be sent.
+  returned: in check mode
+  type: int
+  sample: 60123456
+duration:
+  description: How many seconds that would take at the rate. V(0) where nothing limits it.
+  returned: in check mode
+  type: int
+  sample: 410
+older:
+  description: How many events the index has in a newer version.
+  returned: success
+  type: int
+  sample: 0
+refused:
+  description: How many events the index refused for good.
+  returned: success
+  type: int
+  sample: 1
+reasons:
+  description: Why, by the event's id, of the first hundred.
+  returned: success
+  type: dict
+  sample: {b1xk: "document_parsing_exception: failed to parse"}
+unreadable:
+  description: Objects that break off or hold something else than events. What can be read of them is sent.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+"""
+
+import typing as t
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._archive import Selection
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import CLIENT_CONFIG
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import CONNECTION_SPEC, Client
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger_stores import Bucket
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._moments import parse_moment
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._pace import Pace
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._replay import (
+    Manifest,
+    Progress,
+    Replay,
+    plan,
+    question,
+    replay_name,
+    require_question,
+)
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._replay_targets import (
+    IndexTarget,
+    NoTarget,
+    StreamTarget,
+    Target,
+)
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Stream
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._waiting import WAIT_SPEC
+
+# Half of what a shard takes: https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
+SHARD_EVENTS, SHARD_BYTES = 500, 512 * 1024
+TOLD = ("done", "summary", "events", "older", "refused", "reasons", "unreadable")
+
+
+def selection(params: dict[str, t.Any]) -> Selection:
+    """The question."""
+    since, until = parse_moment(params["from"]), parse_moment(params["until"])
+    if since >= until:
+        raise PipelineError(f"from {params['from']!r} is no earlier than until {params['until']!r}.")
+    return Selection(since, until, params["match"])
+
+
+def pace(params: dict[str, t.Any], kinesis: t.Any) -> tuple[float, float]:  # noqa: ANN401 - boto3 makes its clients' types at run time
+    """Events and bytes a second."""
+    if params["target"] == "index":
+        return params["rate"], 0
+    shards = Stream(kinesis, params["stream"]).shards().values()
+    count = sum(shard.last_number is None for shard in shards)
+    return params["rate"] or count * SHARD_EVENTS, count * SHARD_BYTES
+
+
+def count(replay: t.Callable[[Target], None], rates: tuple[float, float]) -> dict[str, int]:
+    """How much there is to send, and for how long."""
+    target = NoTarget()
+    replay(target)
+    spans = [much / rate for much, rate in zip((target.events, target.size), rates, strict=True) if rate]
+    return {"bytes": target.size, "duration": round(max(spans, default=0))}
+
+
+def run(module: AnsibleAWSModule, s3: t.Any, kinesis: t.Any, client: Client | None) -> dict[str, t.Any]:  # noqa: ANN401 - as above
+    params, chosen = module.params, selection(module.params)
+    name = params["name"] or replay_name(chosen, params["target"])
+    bucket, manifest = Bucket(s3, params["events_bucket"]), Manifest(s3, params["events_bucket"], name)
+    rates = pace(params, kinesis)
+    progress = manifest.load() or Progress(question(chosen, params["target"]), plan(bucket, chosen))
+    require_question(name, progress.asked, question(chosen, params["target"]))
+    sent, counted = progress.events, {}
+    if module.check_mode:
+        counted = count(lambda target: Replay(name, chosen, bucket, target).work(progress), rates)
+    elif not progress.done:
+        writer = (
+            IndexTarget(client, params["index"], Pace(*rates))
+            if client
+            else StreamTarget(kinesis, params["stream"], Pace(*rates))
+        )
+        seconds = params["wait_timeout"] if params["wait"] else params["wait_sleep"]
+        Replay(name, chosen, bucket, writer, manifest.save).work(progress, seconds)
+    told = {term: getattr(progress, term) for term in TOLD}
+    return {"changed": progress.events > sent, "replay": name, "manifest": manifest.path, **told, **counted}
+
+
+def main() -> None:
+    module = AnsibleAWSModule(
+        argument_spec={
+            **WAIT_SPEC,
+            **{name: {**spec, "required": False} for name, spec in CONNECTION_SPEC.items()},
+            "name": {"type": "str"},
+            "events_bucket": {"type": "str", "required": True},
+            "from": {"type": "str", "required": True},
+            "until": {"type": "str", "required": True},
+            "match": {"type": "dict", "default": {}},
+            "target": {"type": "str", "choices": ["stream", "index"], "default": "stream"},
+            "stream": {"type": "str"},
+            "index": {"type": "str", "default": "simple-analytics-events"},
+            "rate": {"type": "int", "default": 0},
+        },
+        required_if=[("target", "stream", ("stream",)), ("target", "index", ("url", "username", "password"))],
+        supports_check_mode=True,
+    )
+    try:
+        client = Client.from_params(module.params) if module.params["target"] == "index" else None
+        kinesis = module.client("kinesis", config=CLIENT_CONFIG)
+        result = run(module, module.client("s3"), kinesis, client)
+    except PipelineError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

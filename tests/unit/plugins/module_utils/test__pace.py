@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils import _pace
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._pace import Pace
+
+
+class Clock:
+    """Time that passes only by sleeping."""
+
+    now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(_pace, "time", clock)
+    return clock
+
+
+@pytest.mark.parametrize("rates", [(500, 0), (0, 5000), (500, 5000), (600, 5000)])
+def test_the_slower_of_both_rates_is_kept_to(clock: Clock, rates: tuple[int, int]) -> None:
+    pace = Pace(*rates)
+    for _ in range(20):
+        pace.wait(100, 1000)
+    assert clock.now - 100 == pytest.approx(4)
+
+
+def test_without_a_rate_nothing_waits(clock: Clock) -> None:
+    Pace(0).wait(10**9, 10**9)
+    assert clock.now == 100
+
+
+def test_a_pause_is_not_made_up_for_at_once(clock: Clock) -> None:
+    pace = Pace(100)
+    clock.now += 3600
+    for _ in range(10):
+        pace.wait(100, 0)
+    assert clock.now - 3700 == pytest.approx(9.5)

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import typing as t
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+
+import pytest
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils import _replay
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._archive import Event, Selection
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger_stores import Bucket
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._replay import (
+    Manifest,
+    Progress,
+    Replay,
+    plan,
+    question,
+    replay_name,
+    require_question,
+)
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._replay_targets import Sent
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+HOUR = Selection(NOON, NOON + timedelta(hours=1), {})
+
+
+class FakeS3:
+    """One bucket, over a dict."""
+
+    def __init__(self, **objects: bytes) -> None:
+        self.objects = {f"events/dt=2026-11-24/hour={name}.gz": content for name, content in objects.items()}
+
+    def get_paginator(self, operation: str) -> FakeS3:
+        assert operation == "list_objects_v2"
+        return self
+
+    def paginate(self, **asked: t.Any) -> list[dict[str, t.Any]]:  # noqa: ANN401 - boto3's
+        return [self.list_objects_v2(**asked)]
+
+    def list_objects_v2(self, Bucket: str, Prefix: str) -> dict[str, t.Any]:  # noqa: N803 - boto3's
+        found = [(key, content) for key, content in self.objects.items() if key.startswith(Prefix)]
+        return {"Contents": [{"Key": key, "LastModified": NOON, "Size": len(content)} for key, content in found]}
+
+    def download_fileobj(self, bucket: str, key: str, file: t.IO[bytes], Config: object) -> None:  # noqa: N803 - boto3's
+        file.write(self.objects[key])
+
+    def get_object(self, Bucket: str, Key: str) -> dict[str, t.Any]:  # noqa: N803 - boto3's
+        return {"Body": io.BytesIO(self.objects[Key])}
+
+    def put_object(self, Bucket: str, Key: str, Body: bytes) -> None:  # noqa: N803 - boto3's
+        self.objects[Key] = Body
+
+
+def archived(*names: str, moment: datetime = NOON) -> bytes:
+    lines = [json.dumps({"@timestamp": moment.isoformat(), "event": {"id": name}}) for name in names]
+    return gzip.compress("".join(f"{line}\n" for line in lines).encode())
+
+
+class Collector:
+    """Takes everything, and may break off."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self.events: list[Event] = []
+        self._most, self._lock = most, Lock()
+
+    @property
+    def ids(self) -> list[str]:
+        return sorted(event.id for event in self.events)
+
+    def send(self, events: list[Event]) -> Sent:
+        with self._lock:
+            if self._most is not None and len(self.events) + len(events) > self._most:
+                raise PipelineError("enough")
+            self.events += events
+        return Sent(refused=tuple((event.id, "no") for event in events if event.id == "wrong"))
+
+
+@pytest.fixture(autouse=True)
+def batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_replay, "BATCH", 2)
+
+
+def begin(s3: FakeS3, selection: Selection = HOUR) -> Progress:
+    return Progress(question(selection, "stream"), plan(Bucket(s3, "clean"), selection))
+
+
+def replay(s3: FakeS3, target: Collector, progress: Progress, selection: Selection = HOUR) -> Progress:
+    Replay("again", selection, Bucket(s3, "clean"), target, Manifest(s3, "clean", "again").save).work(progress)
+    return progress
+
+
+@pytest.mark.parametrize(
+    "minutes, hours", [((0, 60), ["12"]), ((0, 61), ["12", "13"]), ((-1, 1), ["11", "12"]), ((59, 60), ["12"])]
+)
+def test_the_hours_of_the_span_are_read(minutes: tuple[int, int], hours: list[str]) -> None:
+    s3 = FakeS3(**{f"{hour}/a": archived() for hour in range(10, 15)})
+    since, until = (NOON + timedelta(minutes=each) for each in minutes)
+    found = plan(Bucket(s3, "clean"), Selection(since, until, {}))
+    assert sorted(found) == [f"events/dt=2026-11-24/hour={hour}/a.gz" for hour in hours]
+
+
+def test_a_name_is_that_of_its_question() -> None:
+    other = Selection(HOUR.since, HOUR.until, {"event.action": "view"})
+    names = {replay_name(HOUR, "stream"), replay_name(HOUR, "index"), replay_name(other, "stream")}
+    assert len(names) == 3
+    assert replay_name(HOUR, "stream").startswith("20261124T120000Z-20261124T130000Z-stream-")
+
+
+def test_of_one_name_there_is_one_replay() -> None:
+    require_question("again", question(HOUR, "stream"), question(HOUR, "stream"))
+    with pytest.raises(PipelineError, match="'again' was asked for target 'stream' and not 'index'"):
+        require_question("again", question(HOUR, "stream"), question(HOUR, "index"))
+
+
+class TestReplay:
+    def test_every_event_of_the_span_is_sent_once_with_its_label(self) -> None:
+        s3 = FakeS3(**{"12/a": archived("a", "b", "c"), "12/b": archived("d")})
+        s3.objects["events/dt=2026-11-24/hour=12/c.gz"] = archived("late", moment=NOON + timedelta(hours=1))
+        target = Collector()
+        progress = replay(s3, target, begin(s3))
+        assert target.ids == ["a", "b", "c", "d"]
+        assert {event.body["labels"]["replay"] for event in target.events} == {"again"}
+        assert (progress.done, progress.events) == (True, 4)
+        assert progress.summary == "3 of 3 objects, 4 events"
+
+    def test_one_that_broke_off_goes_on_where_it_was(self) -> None:
+        s3 = FakeS3(**{"12/a": archived("a", "b", "c", "d", "e")})
+        first, second = Collector(most=2), Collector()
+        with pytest.raises(PipelineError, match="enough"):
+            replay(s3, first, begin(s3))
+        left = Manifest(s3, "clean", "again").load()
+        assert left is not None
+        assert (left.done, left.events) == (False, 2)
+        assert replay(s3, second, left).events == 5
+        assert (first.ids, second.ids) == (["a", "b"], ["c", "d", "e"])
+
+    def test_a_finished_one_does_nothing(self) -> None:
+        s3 = FakeS3(**{"12/a": archived("a")})
+        replay(s3, Collector(), begin(s3))
+        left = Manifest(s3, "clean", "again").load()
+        assert left is not None
+        target = Collector()
+        assert replay(s3, target, left).done
+        assert target.events == []
+
+    def test_when_time_is_up_it_ends_between_two_batches(self) -> None:
+        s3 = FakeS3(**{"12/a": archived("a", "b", "c")})
+        target, progress = Collector(), begin(s3)
+        Replay("again", HOUR, Bucket(s3, "clean"), target).work(progress, -1)
+        assert (target.events, progress.done) == ([], False)
+
+    def test_what_is_refused_and_what_cannot_be_read_is_named(self) -> None:
+        whole = archived("wrong", "right")
+        s3 = FakeS3(**{"12/a": whole, "12/b": whole[: len(whole) // 2], "12/c": gzip.compress(b"no event\n")})
+        progress = replay(s3, Collector(), begin(s3))
+        assert (progress.refused, progress.reasons) == (1, {"wrong": "no"})
+        assert progress.unreadable == [f"clean/events/dt=2026-11-24/hour=12/{name}.gz" for name in "bc"]
+        assert progress.done
+
+
+def test_progress_tells_what_is_left() -> None:
+    progress = Progress({}, {"a": 100, "b": 300}, finished=["a"], events=50, seconds=10.0)
+    assert progress.summary == "1 of 2 objects, 50 events, 5 a second, 30 s left"

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils import _replay_targets
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._archive import Event
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._pace import Pace
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._replay_targets import (
+    ATTEMPTS,
+    IndexTarget,
+    Sent,
+    StreamTarget,
+)
+
+
+@pytest.fixture(autouse=True)
+def sleep(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    sleep = Mock()
+    monkeypatch.setattr(_replay_targets, "time", Mock(spec_set=["sleep"], sleep=sleep))
+    return sleep
+
+
+def events(*names: str, size: int = 0) -> list[Event]:
+    moment = datetime(2026, 11, 24, 23, 59, tzinfo=UTC)
+    return [Event(name, moment, 17, {"event": {"id": name}, "payload": "x" * size}) for name in names]
+
+
+class FakeKinesis:
+    """Refuses the records of a call that a list of ids names, one list a call."""
+
+    def __init__(self, *refusals: list[str]) -> None:
+        self._refusals = list(refusals)
+        self.calls: list[list[str]] = []
+
+    def put_records(self, StreamName: str, Records: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 - boto3's
+        assert StreamName == "events"
+        names = [record["PartitionKey"] for record in Records]
+        assert [json.loads(record["Data"])["event"]["id"] for record in Records] == names
+        self.calls.append(names)
+        refused = self._refusals.pop(0) if self._refusals else []
+        return {"Records": [{"ErrorCode": "Throttled"} if name in refused else {"ShardId": "a"} for name in names]}
+
+
+class TestStreamTarget:
+    def test_only_what_was_refused_is_sent_again(self, sleep: Mock) -> None:
+        kinesis = FakeKinesis(["b", "c"], ["c"])
+        assert StreamTarget(kinesis, "events", Pace(0)).send(events("a", "b", "c")) == Sent()
+        assert kinesis.calls == [["a", "b", "c"], ["b", "c"], ["c"]]
+        assert sleep.call_count == 2
+
+    def test_a_stream_that_takes_nothing_is_named(self) -> None:
+        kinesis = FakeKinesis(*[["a"]] * ATTEMPTS)
+        with pytest.raises(PipelineError, match=f"'events': 1 records were refused {ATTEMPTS} times .Throttled."):
+            StreamTarget(kinesis, "events", Pace(0)).send(events("a"))
+
+    def test_a_call_is_no_larger_than_kinesis_takes(self) -> None:
+        kinesis = FakeKinesis()
+        StreamTarget(kinesis, "events", Pace(0)).send(events(*(str(number) for number in range(1001))))
+        StreamTarget(kinesis, "events", Pace(0)).send(events("a", "b", "c", size=2_000_000))
+        assert [len(call) for call in kinesis.calls] == [500, 500, 1, 2, 1]
+
+    def test_the_pace_is_kept(self) -> None:
+        pace = Mock(spec=Pace)
+        StreamTarget(FakeKinesis(["a"]), "events", pace).send(events("a", size=100))
+        pace.wait.assert_called_once_with(1, len(events("a", size=100)[0].json()))
+
+
+def answer(**statuses: int) -> dict[str, Any]:
+    return {
+        "items": [
+            {"index": {"_id": name, "status": status, "error": {"type": "of_a_kind", "reason": "because"}}}
+            for name, status in statuses.items()
+        ]
+    }
+
+
+class TestIndexTarget:
+    def test_an_event_goes_to_its_day_under_its_id_and_version(self) -> None:
+        client = Mock(spec=Client, bulk=Mock(return_value=answer(a=201)))
+        assert IndexTarget(client, "simple-analytics-events", Pace(0)).send(events("a")) == Sent()
+        place = {"_index": "simple-analytics-events-2026.11.24", "_id": "a"}
+        client.bulk.assert_called_once_with(
+            [{"index": {**place, "version": 17, "version_type": "external_gte"}}, events("a")[0].body]
+        )
+
+    def test_what_is_newer_there_is_counted_and_what_is_refused_named(self) -> None:
+        client = Mock(spec=Client, bulk=Mock(return_value=answer(a=201, b=409, c=400)))
+        sent = IndexTarget(client, "events", Pace(0)).send(events("a", "b", "c"))
+        assert sent == Sent(older=1, refused=(("c", "of_a_kind: because"),))
+
+    def test_what_a_full_queue_turned_away_is_sent_again(self) -> None:
+        client = Mock(spec=Client, bulk=Mock(side_effect=[answer(a=201, b=429), answer(b=409)]))
+        assert IndexTarget(client, "events", Pace(0)).send(events("a", "b")) == Sent(older=1)
+        assert [line["index"]["_id"] for line in client.bulk.call_args.args[0][::2]] == ["b"]
+
+    def test_a_queue_that_stays_full_ends_it(self) -> None:
+        client = Mock(spec=Client, bulk=Mock(return_value=answer(a=429)))
+        with pytest.raises(PipelineError, match=f"events-.*1 events were turned away {ATTEMPTS} times .of_a_kind"):
+            IndexTarget(client, "events", Pace(0)).send(events("a"))

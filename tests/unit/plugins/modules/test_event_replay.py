@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+from unittest.mock import Mock
+
+import pytest
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+from ansible_collections.simple_analytics.pipeline.plugins.modules import event_replay
+
+from tests.unit.plugins.module_utils.test__replay import FakeS3, archived
+
+SPAN = {"from": "2026-11-24T12:00:00Z", "until": "2026-11-24T13:00:00Z"}
+
+
+class FakeKinesis:
+    """A stream of one open shard, which takes everything."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+
+    def list_shards(self, **_: object) -> dict[str, t.Any]:
+        ranges = {
+            "HashKeyRange": {"StartingHashKey": "0", "EndingHashKey": "1"},
+            "SequenceNumberRange": {"StartingSequenceNumber": "100"},
+        }
+        return {"Shards": [{"ShardId": "a", **ranges}]}
+
+    def put_records(self, StreamName: str, Records: list[dict[str, t.Any]]) -> dict[str, t.Any]:  # noqa: N803 - boto3's
+        self.taken += [record["PartitionKey"] for record in Records]
+        return {"Records": [{"ShardId": "a"} for _ in Records]}
+
+
+def run(
+    s3: FakeS3,
+    kinesis: FakeKinesis,
+    client: Client | None = None,
+    check_mode: bool = False,
+    **options: t.Any,  # noqa: ANN401 - options of all types
+) -> dict[str, t.Any]:
+    module = Mock(spec_set=["params", "check_mode", "warn", "deprecate"], check_mode=check_mode)
+    module.params = {
+        **{"name": None, "events_bucket": "clean", "match": {}, "target": "stream", "stream": "events"},
+        **{"index": "simple-analytics-events", "rate": 0, "wait": True, "wait_timeout": 300, "wait_sleep": 5},
+        **SPAN,
+        **options,
+    }
+    result: dict[str, t.Any] = event_replay.run(module, s3, kinesis, client)
+    return result
+
+
+@pytest.fixture
+def s3() -> FakeS3:
+    return FakeS3(**{"12/a": archived("a", "b", "c")})
+
+
+class TestRun:
+    def test_it_sends_and_the_second_run_does_nothing(self, s3: FakeS3) -> None:
+        first, second = FakeKinesis(), FakeKinesis()
+        result = run(s3, first)
+        assert (result["changed"], result["done"], result["events"]) == (True, True, 3)
+        assert first.taken == ["a", "b", "c"]
+        again = run(s3, second)
+        assert (again["changed"], again["replay"], second.taken) == (False, result["replay"], [])
+
+    def test_a_check_counts_and_sends_nothing(self, s3: FakeS3) -> None:
+        kinesis, before = FakeKinesis(), dict(s3.objects)
+        result = run(s3, kinesis, check_mode=True, rate=1)
+        assert (result["changed"], result["events"], result["duration"]) == (True, 3, 3)
+        assert result["bytes"] > 3 * len('{"event":{"id":"a"}}')
+        assert (kinesis.taken, s3.objects) == ([], before)
+
+    def test_the_index_is_asked_when_it_is_the_target(self, s3: FakeS3) -> None:
+        kinesis, client = FakeKinesis(), Mock(spec=Client)
+        client.bulk.return_value = {"items": [{"index": {"_id": "a", "status": 409}}]}
+        result = run(s3, kinesis, client, target="index")
+        assert (result["done"], result["older"], kinesis.taken) == (True, 1, [])
+
+    @pytest.mark.parametrize(
+        "options, sentence",
+        [
+            ({"from": SPAN["until"]}, "from '2026-11-24T13:00:00Z' is no earlier than until '2026-11-24T13:00:00Z'"),
+            ({"from": "30d"}, "'30d' is no time: say 2026-11-24T18:00:00Z, or seconds since 1970"),
+            ({"until": "2026-11-24"}, "'2026-11-24' has no time zone"),
+        ],
+    )
+    def test_a_question_that_is_none_is_refused(self, s3: FakeS3, options: dict[str, str], sentence: str) -> None:
+        with pytest.raises(PipelineError, match=sentence):
+            run(s3, FakeKinesis(), **options)
+
+    def test_one_name_is_one_question(self, s3: FakeS3) -> None:
+        run(s3, FakeKinesis(), name="mine")
+        with pytest.raises(PipelineError, match="'mine' was asked for match .* and not .'event.action': 'view'"):
+            run(s3, FakeKinesis(), name="mine", match={"event.action": "view"})

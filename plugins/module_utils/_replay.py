@@ -150,7 +150,7 @@ class Replay:
         if time.monotonic() > self._deadline:
             return
         with closing(self._bucket.lines(key)) as lines:
-            for _ in islice(lines, self._progress.lines.get(key, 0)):
+            for _done in islice(lines, self._progress.lines.get(key, 0)):
                 pass
             while batch := list(islice(lines, BATCH)):
                 self._batch(key, batch)

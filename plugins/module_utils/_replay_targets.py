@@ -84,7 +84,7 @@ class StreamTarget:
             ]
             if not failed:
                 return
-            entries, reason = [entry for entry, _ in failed], failed[0][1]
+            entries, reason = [entry for entry, _code in failed], failed[0][1]
             time.sleep(pause)
         raise PipelineError(
             f"Failed to write to stream {self._name!r}: {len(entries)} records were refused {ATTEMPTS} times"

@@ -54,7 +54,7 @@ options:
     required: true
   match:
     description:
-      - Values that fields of the event must have, by dotted path, such as C({event.action: view}).
+      - Values that fields of the event must have, by dotted path, as in C(event.action).
     type: dict
     default: {}
   target:
@@ -213,7 +213,8 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._waiting import WAIT_SPEC
 
 # Half of what a shard takes: https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
-SHARD_EVENTS, SHARD_BYTES = 500, 512 * 1024
+SHARD_EVENTS = 500
+SHARD_BYTES = 512 * 1024
 TOLD = ("done", "summary", "events", "older", "refused", "reasons", "unreadable")
 
 

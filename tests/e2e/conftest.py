@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import ssl
 import subprocess
 import sys
@@ -29,6 +30,7 @@ class Landscape:
     folder: Path
 
     def __post_init__(self) -> None:
+        self._last: Json | None = None
         self.s3, self.kinesis = boto3.client("s3", **AWS), boto3.client("kinesis", **AWS)
         stacks = boto3.client("cloudformation", **AWS).describe_stacks()["Stacks"]
         self.outputs = {
@@ -37,6 +39,14 @@ class Landscape:
             if stack["StackName"].startswith(f"{NAME}-")
             for output in stack.get("Outputs", [])
         }
+
+    def playbook(self, name: str, *arguments: str, folder: Path = ROOT) -> str:
+        """What a playbook says that an operator starts in this folder."""
+        command = ["ansible-playbook", f"playbooks/{name}.yml", *arguments]
+        environment = {**os.environ, "PWD": str(folder)}
+        run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stdout + run.stderr
+        return run.stdout
 
     def account(self, **variables: object) -> tuple[subprocess.CompletedProcess[str], Json]:
         """The ledger, however it ends; lines of log files of any age count."""
@@ -51,10 +61,20 @@ class Landscape:
         """The ledger, once it closes."""
         run, report = self.account()
         assert run.returncode == 0, run.stdout + run.stderr
+        self._last = report
         return report
+
+    def known(self) -> Json:
+        """The ledger as it was when nothing had been sent after it."""
+        return self._last or self.audit()
+
+    def forget(self) -> None:
+        """Something happened that changes the ledger."""
+        self._last = None
 
     def traffic(self, *arguments: str) -> subprocess.Popen[str]:
         """Sends requests, says so line by line, and ends when all are delivered as log lines."""
+        self.forget()
         command = [
             sys.executable,
             "-u",

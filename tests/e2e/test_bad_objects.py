@@ -27,6 +27,7 @@ class Logs:
     """The bucket of raw objects. What a test delivers is gone after it."""
 
     def __init__(self, landscape: Landscape) -> None:
+        self._landscape = landscape
         self._s3, self._bucket = landscape.s3, landscape.outputs["LogsBucketName"]
         self._prefix = landscape.outputs["LogsPrefix"]
         self.delivered: list[str] = []
@@ -42,6 +43,7 @@ class Logs:
         waiter.wait(Bucket=self._bucket, Key=f"Processed/{key}", WaiterConfig={"Delay": 1, "MaxAttempts": seconds})
 
     def delete(self, key: str) -> None:
+        self._landscape.forget()
         for place in (key, f"Processed/{key}"):
             self._s3.delete_object(Bucket=self._bucket, Key=place)
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from datetime import UTC, datetime
@@ -15,14 +14,6 @@ from .conftest import ROOT, Json, Landscape, grown
 
 HITS, RATE = 1400, 20  # longer than the operator needs
 TEMPLATE = "simple-analytics-events-mappings"
-
-
-def playbook(name: str, *arguments: str, folder: Path = ROOT) -> str:
-    command = ["ansible-playbook", f"playbooks/{name}.yml", *arguments]
-    environment = {**os.environ, "PWD": str(folder), "COLUMNS": "1000"}
-    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
-    return run.stdout
 
 
 def day_made_anew(landscape: Landscape, index: str, traffic: subprocess.Popen[str]) -> Json:
@@ -37,7 +28,7 @@ def day_made_anew(landscape: Landscape, index: str, traffic: subprocess.Popen[st
 
 
 def test_an_index_that_was_mapped_wrongly_is_made_again_from_the_stream(landscape: Landscape, tmp_path: Path) -> None:
-    before = landscape.audit()
+    before = landscape.known()
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     index = f"simple-analytics-events-{midnight:%Y.%m.%d}"
     right = yaml.safe_load((ROOT / "templates/index/component_template" / f"{TEMPLATE}.yml").read_text())
@@ -47,12 +38,13 @@ def test_an_index_that_was_mapped_wrongly_is_made_again_from_the_stream(landscap
 
     landscape.elasticsearch("elastic", f"/_component_template/{TEMPLATE}", "PUT", wrong)
     assert day_made_anew(landscape, index, traffic) == {"type": "text"}
-    assert "changed" in playbook("search")
+    assert "changed" in landscape.playbook("search")
     assert (
         day_made_anew(landscape, index, traffic)
         == right["template"]["mappings"]["properties"]["event"]["properties"]["action"]
     )
-    said = playbook("rewind", "-e", "consumer=indexer", "-e", f"timestamp={midnight.isoformat()}", folder=tmp_path)
+    position = ["-e", "consumer=indexer", "-e", f"timestamp={midnight.isoformat()}"]
+    said = landscape.playbook("rewind", *position, folder=tmp_path)
 
     assert re.search(r"(\d+) shards to move: \1 written, \1 taken again, \1 moved on", said), said
     assert [str(path) for path in tmp_path.iterdir()] == re.findall(r"-e restore=(\S+) puts", said), said

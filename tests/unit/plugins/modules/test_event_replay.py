@@ -86,11 +86,11 @@ class TestRun:
             ({"until": "2026-11-24"}, "'2026-11-24' has no time zone"),
         ],
     )
-    def test_a_question_that_is_none_is_refused(self, s3: FakeS3, options: dict[str, str], sentence: str) -> None:
+    def test_a_question_that_is_none_is_refused(self, s3: FakeS3, options: dict[str, t.Any], sentence: str) -> None:
         with pytest.raises(PipelineError, match=sentence):
             run(s3, FakeKinesis(), **options)
 
     def test_one_name_is_one_question(self, s3: FakeS3) -> None:
         run(s3, FakeKinesis(), name="mine")
-        with pytest.raises(PipelineError, match="'mine' was asked for match .* and not .'event.action': 'view'"):
+        with pytest.raises(PipelineError, match=r"'mine' was asked for match .* and not .'event.action': 'view'"):
             run(s3, FakeKinesis(), name="mine", match={"event.action": "view"})

@@ -147,12 +147,17 @@ summary:
   type: str
   sample: 12 of 40 objects, 61440 events, 980 a second, 4 min 10 s left
 events:
-  description: How many events were sent so far, or would be sent.
+  description: How many events were sent so far, in check mode with those that are left.
   returned: success
   type: int
   sample: 61440
+left:
+  description: How many events would be sent.
+  returned: in check mode
+  type: int
+  sample: 61440
 bytes:
-  description: How many bytes of events would be sent.
+  description: How many bytes they have.
   returned: in check mode
   type: int
   sample: 60123456
@@ -240,7 +245,7 @@ def count(replay: t.Callable[[Target], None], rates: tuple[float, float]) -> dic
     target = NoTarget()
     replay(target)
     spans = [much / rate for much, rate in zip((target.events, target.size), rates, strict=True) if rate]
-    return {"bytes": target.size, "duration": round(max(spans, default=0))}
+    return {"left": target.events, "bytes": target.size, "duration": round(max(spans, default=0))}
 
 
 def run(module: AnsibleAWSModule, s3: t.Any, kinesis: t.Any, client: Client | None) -> dict[str, t.Any]:  # noqa: ANN401 - as above

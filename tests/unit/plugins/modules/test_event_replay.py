@@ -69,6 +69,7 @@ class TestRun:
         kinesis, before = FakeKinesis(), dict(s3.objects)
         result = run(s3, kinesis, check_mode=True, rate=1)
         assert (result["changed"], result["events"], result["duration"]) == (True, 3, 3)
+        assert result["left"] == 3
         assert result["bytes"] > 3 * len('{"event":{"id":"a"}}')
         assert (kinesis.taken, s3.objects) == ([], before)
 

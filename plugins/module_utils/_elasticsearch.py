@@ -55,7 +55,7 @@ class Client:
             raise ElasticsearchError(method, path, _reason(answer), status)
         return answer
 
-    def bulk(self, lines: list[dict[str, t.Any]]) -> dict[str, t.Any]:
+    def bulk(self, lines: list[dict[str, t.Any] | bytes]) -> dict[str, t.Any]:
         """Many writes in one call; each has its own result in the answer."""
         status, answer = self._perform("POST", "/_bulk", lines, self._authorization)
         if status >= 300:
@@ -80,7 +80,7 @@ class Client:
         return status == 200
 
     def _perform(
-        self, method: str, path: str, body: dict[str, t.Any] | list[dict[str, t.Any]] | None, authorization: str
+        self, method: str, path: str, body: dict[str, t.Any] | list[dict[str, t.Any] | bytes] | None, authorization: str
     ) -> tuple[int, dict[str, t.Any]]:
         headers = {"accept": "application/json", "authorization": authorization}
         if body is not None:

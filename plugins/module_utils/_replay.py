@@ -162,7 +162,7 @@ class Replay:
 
     def _batch(self, key: str, lines: list[str]) -> None:
         events = list(self._chosen(key, lines))
-        sent = self._target.send([event.labelled(self._name) for event in events]) if events else Sent()
+        sent = self._target.send(events) if events else Sent()
         with self._lock:
             progress = self._progress
             progress.lines[key] = progress.lines.get(key, 0) + len(lines)
@@ -176,11 +176,11 @@ class Replay:
     def _chosen(self, key: str, lines: list[str]) -> t.Iterator[Event]:
         for line in lines:
             try:
-                event = Event.read(line)
+                event = self._selection.event(line, self._name)
             except NoEventError:
                 self._bucket.broken(key)
                 continue
-            if self._selection.includes(event):
+            if event:
                 yield event
 
     def _save(self) -> None:

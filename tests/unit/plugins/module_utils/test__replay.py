@@ -124,7 +124,7 @@ class TestReplay:
         target = Collector()
         progress = replay(s3, target, begin(s3))
         assert target.ids == ["a", "b", "c", "d"]
-        assert {event.body["labels"]["replay"] for event in target.events} == {"again"}
+        assert {json.loads(event.text)["labels"]["replay"] for event in target.events} == {"again"}
         assert (progress.done, progress.events) == (True, 4)
         assert progress.summary == "3 of 3 objects, 4 events"
 

@@ -30,7 +30,8 @@ def sleep(monkeypatch: pytest.MonkeyPatch) -> Mock:
 
 def events(*names: str, size: int = 0) -> list[Event]:
     moment = datetime(2026, 11, 24, 23, 59, tzinfo=UTC)
-    return [Event(name, moment, 17, {"event": {"id": name}, "payload": "x" * size}) for name in names]
+    bodies: list[dict[str, Any]] = [{"event": {"id": name}, "payload": "x" * size} for name in names]
+    return [Event(body["event"]["id"], moment, 17, json.dumps(body).encode()) for body in bodies]
 
 
 class FakeKinesis:
@@ -70,7 +71,7 @@ class TestStreamTarget:
     def test_the_pace_is_kept(self) -> None:
         pace = Mock(spec=Pace)
         StreamTarget(FakeKinesis(["a"]), "events", pace).send(events("a", size=100))
-        pace.wait.assert_called_once_with(1, len(events("a", size=100)[0].json()))
+        pace.wait.assert_called_once_with(1, len(events("a", size=100)[0].text))
 
 
 def answer(**statuses: int) -> dict[str, Any]:
@@ -88,7 +89,7 @@ class TestIndexTarget:
         assert IndexTarget(client, "simple-analytics-events", Pace(0)).send(events("a")) == Sent()
         place = {"_index": "simple-analytics-events-2026.11.24", "_id": "a"}
         client.bulk.assert_called_once_with(
-            [{"index": {**place, "version": 17, "version_type": "external_gte"}}, events("a")[0].body]
+            [{"index": {**place, "version": 17, "version_type": "external_gte"}}, events("a")[0].text]
         )
 
     def test_what_is_newer_there_is_counted_and_what_is_refused_named(self) -> None:

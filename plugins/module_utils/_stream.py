@@ -51,8 +51,9 @@ class Shard:
 
     def may_hold(self, sequence_number: str) -> bool:
         """Whether a number lies between the first and the last of this shard."""
-        number = int(sequence_number)
-        return int(self.first_number) <= number and (self.last_number is None or number <= int(self.last_number))
+        first, last, number = int(self.first_number), int(self.last_number or 0), int(sequence_number)
+        # An open shard has no last number, and an emulator's closed one may have one before its first.
+        return first <= number and (last < first or number <= last)
 
 
 class Stream:

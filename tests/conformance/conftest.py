@@ -15,6 +15,7 @@ from tests.conformance import matrix
 from tests.conformance.services import Aws, emulated
 
 CASES = {"quick": matrix.QUICK, "wide": matrix.WIDE, "all": matrix.ALL}
+TROUBLED = {"quick": matrix.TROUBLED, "wide": matrix.ALL_TROUBLED, "all": matrix.ALL_TROUBLED}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,7 +24,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" in metafunc.fixturenames:
-        metafunc.parametrize("case", CASES[metafunc.config.getoption("--cases")], ids=lambda case: "-".join(case))
+        metafunc.parametrize("case", CASES[metafunc.config.getoption("--cases")], ids="-".join)
+    if "trouble" in metafunc.fixturenames:
+        metafunc.parametrize("library, trouble", TROUBLED[metafunc.config.getoption("--cases")])
 
 
 class Passed:

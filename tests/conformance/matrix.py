@@ -80,4 +80,9 @@ WIDE = QUICK + read("""
 3.5.1   trim_horizon      aggregated  parents-cleaned  killed
 """)
 
+# What happens while records flow and a running consumer is rewound: to each library, and a part of it in every run.
+TROUBLES = ("two-workers", "stealing", "paused-a-minute", "resharding")
+TROUBLED = [("1.15.3", "stealing"), ("2.7.2", "two-workers"), ("3.5.1", "resharding")]
+ALL_TROUBLED = list(product(VALUES["library"], TROUBLES))
+
 ALL = [Case(*values) for values in product(*VALUES.values())]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -45,7 +46,7 @@ class Stream:
 
     def __init__(self, kinesis: Any, name: str, aggregated: bool) -> None:  # noqa: ANN401 - boto3's clients have no types
         self.kinesis, self.name, self._aggregated = kinesis, name, aggregated
-        self.records: dict[str, list[Record]] = {}
+        self.records: dict[str, list[Record]] = defaultdict(list)
         self._events = (f"event-{number:04d}" for number in count())
         kinesis.create_stream(StreamName=name, ShardCount=2)
         self.settle()
@@ -80,10 +81,14 @@ class Stream:
             self.records[answer["ShardId"]].append(Record(answer["SequenceNumber"], events))
 
     def split(self, shard: str) -> None:
+        self.begin_split(shard)
+        self.settle()
+
+    def begin_split(self, shard: str) -> None:
+        """Ask for it, and leave it under way."""
         hashes = next(found["HashKeyRange"] for found in self.shards() if found["ShardId"] == shard)
         middle = (int(hashes["StartingHashKey"]) + int(hashes["EndingHashKey"])) // 2
         self.kinesis.split_shard(StreamName=self.name, ShardToSplit=shard, NewStartingHashKey=str(middle))
-        self.settle()
 
     def merge(self, shard: str, adjacent: str) -> None:
         self.kinesis.merge_shards(StreamName=self.name, ShardToMerge=shard, AdjacentShardToMerge=adjacent)

@@ -125,12 +125,12 @@ def emulated(folder: Path) -> Iterator[Aws]:
 class Consumer:
     """One worker of a consumer application, as a process. Its output says which shard delivered what, in order."""
 
-    def __init__(self, library: str, aws: Aws, stream: str, application: str, folder: Path) -> None:
+    def __init__(self, library: str, aws: Aws, stream: str, application: str, worker: str, folder: Path) -> None:
         self._command = [
             *JAVA, *PLAIN_JSON, "-cp", f"{consumer_jars(library)}/*", "Consumer",
-            stream, application, "worker", aws.kinesis_url, aws.dynamodb_url,
+            stream, application, worker, aws.kinesis_url, aws.dynamodb_url,
         ]  # fmt: skip
-        self._output, self._log = folder / "delivered", folder / "log"
+        self._output, self._log = folder / f"{worker}.delivered", folder / f"{worker}.log"
         self._output.touch()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -148,6 +148,15 @@ class Consumer:
         if self._process:
             self._process.kill()
             self._process.wait()
+
+    def pause(self) -> None:
+        """Stand still with all that is under way."""
+        if self._process:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        if self._process:
+            self._process.send_signal(signal.SIGCONT)
 
     def lines(self) -> list[tuple[str, str]]:
         """Everything so far, each with its shard: the text of a record, or `taken` where the shard was taken."""

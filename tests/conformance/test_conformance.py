@@ -3,121 +3,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils import _lease_table, _leases, _stream
-from ansible_collections.simple_analytics.pipeline.plugins.modules import kinesis_consumer_rewind
-
-from tests.conformance import records
 from tests.conformance.matrix import Case
 from tests.conformance.services import Aws, Consumer
+from tests.conformance.world import FIRST, World, eventually
 from tests.unit.templates.cloudformation.conftest import allowed
-
-FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"
-NAMES = (f"case{number}-{int(time.time())}" for number in count())
-PATIENCE = 60
-
-
-def eventually(what: str, holds: Callable[[], bool], consumer: Consumer) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, (
-            f"{what}: not within {PATIENCE} s\n{consumer.lines()[-40:]}\n{consumer.log()}"
-        )
-        time.sleep(0.1)
-
-
-class World:
-    """A stream with its history, and the one consumer that has read all of it."""
-
-    def __init__(self, case: Case, aws: Aws, folder: Path) -> None:
-        name = next(NAMES)
-        self.called: set[str] = set()
-        self.stream = records.Stream(aws.client("kinesis"), name, case.records == "aggregated")
-        self.dynamodb = aws.client("dynamodb")
-        self.table = _lease_table.LeaseTable(self.operators(aws, "dynamodb"), name)
-        self.reader = _stream.Stream(self.operators(aws, "kinesis"), name)
-        self.consumer = Consumer(case.library, aws, name, name, folder)
-        self.manifest = str(folder / "manifest")
-        self.seed()
-
-    def operators(self, aws: Aws, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients' types at run time
-        """The client of whoever rewinds. The actions that it asks for are remembered."""
-        client = aws.client(service)
-        client.meta.events.register("before-call", lambda model, **_: self.called.add(f"{service}:{model.name}"))
-        return client
-
-    def seed(self) -> None:
-        """Make the table, since a library waits half a minute at an empty one."""
-        self.dynamodb.create_table(
-            TableName=self.table.name,
-            KeySchema=[{"AttributeName": "leaseKey", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "leaseKey", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        for shard in self.reader.shards().values():
-            self.table.place(shard, None, _leases.Position(_leases.TRIM_HORIZON), "seed")
-
-    def live_through(self, lineage: str) -> None:
-        """The stream's history, with the consumer behind it."""
-        self.stream.put(4)
-        if lineage == "merge":
-            self.stream.merge(FIRST, SECOND)
-        elif lineage != "unchanged":
-            self.stream.split(FIRST)
-        self.stream.put()
-        if lineage in ("two-generations", "parents-cleaned"):
-            self.stream.merge("shardId-000000000003", SECOND)
-            self.stream.put()
-        self.consumer.start()
-        everything = sum(len(self.stream.events(shard)) for shard in self.stream.records)
-        eventually("read the history", lambda: len(self.delivered()) == everything, self.consumer)
-        if lineage == "parents-cleaned":
-            self.clean_parents()
-
-    def clean_parents(self) -> None:
-        """What the library itself does some time after a shard's end."""
-        closed = {shard.id for shard in self.reader.shards().values() if shard.last_number}
-        ended = _leases.Position(_leases.SHARD_END).checkpoint
-        eventually(
-            "read the parents to their end",
-            lambda: (
-                {shard for shard, lease in self.table.read().items() if lease.position.checkpoint == ended} == closed
-            ),
-            self.consumer,
-        )
-        for shard in closed:
-            self.table.remove(self.table.read()[shard])
-
-    def end_worker(self, how: str) -> None:
-        if how == "stopped":
-            self.consumer.stop()
-            return
-        self.consumer.kill()
-        # A leader of KCL 3 that was killed is believed in for two minutes; nobody is given a lease until then.
-        self.dynamodb.delete_item(TableName=self.table.name, Key={"leaseKey": {"S": "Leader"}})
-
-    def delivered(self, start: int = 0) -> list[tuple[str, str]]:
-        return [line for line in self.consumer.lines()[start:] if line[1] != "taken"]
-
-    def rewind(self, **params: Any) -> dict[str, Any]:  # noqa: ANN401 - options of all types
-        module = SimpleNamespace(
-            check_mode=False,
-            params={
-                **dict.fromkeys(("timestamp", "sequence_numbers", "shards", "resume", "restore")),
-                **{"clamp": False, "allow_skip": False, "wait": False, "wait_timeout": 0, "wait_sleep": 1},
-                "manifest": self.manifest,
-                **params,
-            },
-        )
-        result: dict[str, Any] = kinesis_consumer_rewind.run(module, self.table, self.reader, datetime.now(UTC))
-        return result
 
 
 def begin_again(world: World, case: Case) -> tuple[dict[str, Any], dict[str, int]]:
@@ -146,7 +38,7 @@ def begin_again(world: World, case: Case) -> tuple[dict[str, Any], dict[str, int
 
 
 def test_every_record_comes_again_from_the_position_on(case: Case, aws: Aws, tmp_path: Path) -> None:
-    world = World(case, aws, tmp_path)
+    world = World(case.library, case.records == "aggregated", aws, tmp_path)
     stream, consumer = world.stream, world.consumer
     try:
         world.live_through(case.lineage)

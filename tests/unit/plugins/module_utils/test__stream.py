@@ -135,7 +135,14 @@ def test_shards_of_several_pages(kinesis: Stubber, stream: Stream) -> None:
 
 @pytest.mark.parametrize(
     "number, last, held",
-    [("100", None, True), ("99", None, False), ("5000", None, True), ("199", "199", True), ("200", "199", False)],
+    [
+        ("100", None, True),
+        ("99", None, False),
+        ("5000", None, True),
+        ("199", "199", True),
+        ("200", "199", False),
+        ("5000", "50", True),
+    ],
 )
 def test_a_number_lies_in_its_shard(number: str, last: str | None, held: bool) -> None:
     assert Shard("a", (), ("0", "9"), "100", last).may_hold(number) is held

@@ -104,8 +104,8 @@ def rewind(aws: FakeAws) -> None:
     """The module's work, without its wait for the consumer."""
     with tempfile.TemporaryDirectory() as folder:
         options = dict.fromkeys(("sequence_numbers", "shards", "resume", "restore"))
-        switches = dict.fromkeys(("clamp", "allow_skip", "wait"), False)
-        params = {"position": "at_timestamp", "timestamp": "1h", "manifest": f"{folder}/manifest", "wait_sleep": 1}
+        switches = dict.fromkeys(("clamp", "allow_skip"), False)
+        params = {"position": "at_timestamp", "timestamp": "1h", "manifest": f"{folder}/manifest"}
         module = SimpleNamespace(check_mode=False, params={**options, **switches, **params})
         kinesis_consumer_rewind.run(module, LeaseTable(aws, "consumer"), Stream(aws, "events"), NOW)
 

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
+from datetime import timedelta
 
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._moments import age
 from ansible_collections.simple_analytics.pipeline.plugins.plugin_utils._progress import WaitingAction
 
 # What says where a rewind is to go, and is not said again to one that is under way.
@@ -22,12 +25,33 @@ ASKED_ONCE = {
 }
 
 
+class Look(t.NamedTuple):
+    """How many seconds a consumer is behind at some second."""
+
+    second: float
+    lag: float
+
+
+def left(first: Look, last: Look) -> str:
+    """When the consumer will have caught up, if it goes on as it did."""
+    caught_up = first.lag - last.lag
+    if caught_up <= 0:
+        return ""
+    return f", about {age(timedelta(seconds=last.lag * (last.second - first.second) / caught_up))} left"
+
+
 class ActionModule(WaitingAction):  # type: ignore[misc] # Ansible carries no types
+    _looks: t.Sequence[Look] = ()
+
     def is_done(self, result: dict[str, t.Any]) -> bool:
         return bool(result["done"]) or self._task.check_mode
 
     def progress(self, result: dict[str, t.Any]) -> str:
-        return str(result["summary"])
+        if not result.get("lag"):
+            return str(result["summary"])
+        look = Look(time.monotonic(), result["lag"] / 1000)
+        self._looks = [*self._looks[:1], look]
+        return f"{result['summary']}; {age(timedelta(seconds=look.lag))} behind{left(self._looks[0], look)}"
 
     def again(self, arguments: dict[str, t.Any], result: dict[str, t.Any]) -> dict[str, t.Any]:
         kept = {name: value for name, value in arguments.items() if name not in ASKED_ONCE}
@@ -35,4 +59,4 @@ class ActionModule(WaitingAction):  # type: ignore[misc] # Ansible carries no ty
         return {**kept, "resume": arguments.get("resume") or arguments["manifest"]}
 
     def closing(self, first: dict[str, t.Any], last: dict[str, t.Any]) -> dict[str, t.Any]:
-        return {**first, **{name: last[name] for name in ("done", "summary", "states")}}
+        return {**first, **{name: last[name] for name in ("done", "summary", "states", "lag") if name in last}}

@@ -23,7 +23,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream 
 
 @dataclass
 class Manifest:
-    """Lines of JSON: the first holds the plan, each other one says what became of a shard."""
+    """Lines of JSON: the first holds the plan, others what came to it later, or what became of a shard."""
 
     path: str
     id: str
@@ -46,9 +46,10 @@ class Manifest:
         try:
             with open(path, encoding="utf-8") as file:
                 first, *others = file.read().split("\n")
-            plan = json.loads(first)
-            moves = [_move(found) for found in plan["moves"]]
-            written = {shard for line in others for shard in _written(line)}
+            plan, entries = json.loads(first), [_entry(line) for line in others]
+            later = [found for entry in entries for found in entry.get("moves", [])]
+            moves = [_move(found) for found in (*plan["moves"], *later)]
+            written = {entry["written"] for entry in entries if "written" in entry}
             return cls(path, plan["id"], plan["application"], plan["stream"], moves, written)
         except OSError as error:
             raise PipelineError(f"Failed to read the manifest {path}: {error.strerror}.") from error
@@ -70,18 +71,14 @@ class Manifest:
             "id": self.id,
             "application": self.application,
             "stream": self.stream,
-            "moves": [
-                {
-                    "shard": asdict(move.shard),
-                    "former": move.former and move.former.row,
-                    "target": move.target,
-                    "record": move.record and [move.record.sequence_number, move.record.arrival.isoformat()],
-                    "generation": move.generation,
-                }
-                for move in self.moves
-            ],
+            "moves": [_entry_of(move) for move in self.moves],
         }
         self._append(plan, "x")
+
+    def extend(self, moves: list[Move]) -> None:
+        """Plan more of the same rewind."""
+        self._append({"moves": [_entry_of(move) for move in moves]}, "a")
+        self.moves += moves
 
     def note(self, shard: str) -> None:
         """Say that a shard's lease is written."""
@@ -99,11 +96,22 @@ class Manifest:
             raise PipelineError(f"Failed to write the manifest {self.path}: {error.strerror}.") from error
 
 
-def _written(line: str) -> list[str]:
+def _entry(line: str) -> dict[str, t.Any]:
     try:
-        return [json.loads(line)["written"]]
+        entry: dict[str, t.Any] = json.loads(line)
     except ValueError:
-        return []  # broken off by a kill: the row itself says which rewind wrote it
+        return {}  # broken off by a kill: the row itself says which rewind wrote it
+    return entry
+
+
+def _entry_of(move: Move) -> dict[str, t.Any]:
+    return {
+        "shard": asdict(move.shard),
+        "former": move.former and move.former.row,
+        "target": move.target,
+        "record": move.record and [move.record.sequence_number, move.record.arrival.isoformat()],
+        "generation": move.generation,
+    }
 
 
 def _move(found: dict[str, t.Any]) -> Move:

@@ -25,7 +25,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases 
 )
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._manifest import Manifest
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._moments import age, parse_moment
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewind import Plan, Start, plan
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewind import Move, Plan, Start, plan
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Shard, Stream
 
 
@@ -101,6 +101,11 @@ def find_starts(
     }
 
 
+def is_whole(params: Mapping[str, t.Any]) -> bool:
+    """Whether all shards are read again from some time on, those below others after them."""
+    return params["position"] in ("trim_horizon", "at_timestamp") and not params["shards"]
+
+
 def prepare(params: Mapping[str, t.Any], table: LeaseTable, stream: Stream, now: datetime) -> Plan:
     """What is to be written, from what the table and the stream hold now."""
     if params["position"] == "latest" and not params["allow_skip"]:
@@ -111,8 +116,7 @@ def prepare(params: Mapping[str, t.Any], table: LeaseTable, stream: Stream, now:
     require_shards("shards", params["shards"] or [], shards)
     require_shards("sequence_numbers", params["sequence_numbers"] or {}, shards)
     starts = find_starts(params, stream, shards, leases, moment)
-    whole = not params["shards"] and not params["sequence_numbers"]
-    return plan(shards, leases, starts, params["allow_skip"], whole)
+    return plan(shards, leases, starts, params["allow_skip"], is_whole(params))
 
 
 def write(table: LeaseTable, manifest: Manifest) -> None:
@@ -134,6 +138,24 @@ def write(table: LeaseTable, manifest: Manifest) -> None:
             f"{error} {done} of {total} shards are written: resume={manifest.path} writes the rest,"
             f" restore={manifest.path} puts them back."
         ) from error
+
+
+def overtaken(table: LeaseTable, stream: Stream, manifest: Manifest) -> list[Move]:
+    """What a reshard made, and a worker began, between the plan and the writing: it comes again after its parents."""
+    moved = {move.shard.id: move for move in manifest.moves}
+    shards, leases = stream.shards(), table.read()
+    beginning = Position(TRIM_HORIZON)
+    found = {
+        shard: max(moved[parent].generation for parent in shards[shard].parents if parent in moved)
+        for shard, lease in leases.items()
+        if shard not in moved and shard in shards and lease.position.order > beginning.order
+        if moved.keys() & set(shards[shard].parents)
+    }
+    records = side_by_side(stream.oldest, found)
+    return [
+        Move(shards[shard], leases[shard], beginning, records[shard], generation + 1)
+        for shard, generation in found.items()
+    ]
 
 
 def restorable(table: LeaseTable, manifest: Manifest, leases: Mapping[str, Lease]) -> dict[str, Lease]:

@@ -4,7 +4,7 @@
 
 # This util is PRIVATE to the collection: it may change or go without notice.
 
-"""Options of the modules that wait. Their actions read them too: newer cores do not say what a module was given."""
+"""Options of the modules that are waited for, which is what their actions do: a module tells once how far it is."""
 
 from __future__ import annotations
 

@@ -181,7 +181,6 @@ waiting:
 """
 
 import re
-import time
 import typing as t
 from contextlib import closing
 from datetime import UTC, datetime
@@ -237,12 +236,7 @@ def read(params: dict[str, t.Any], pixel: re.Pattern[str], hours: Hours, s3: t.A
 def run(module: AnsibleAWSModule, s3: t.Any, client: Client) -> dict[str, t.Any]:  # noqa: ANN401 - boto3's clients have no types
     hours = Hours(parse_hour(module.params["from"]), parse_hour(module.params["to"]))
     pixel = path_pattern(module.params["pixel_path"])
-    deadline = time.monotonic() + (module.params["wait_timeout"] if module.params["wait"] else 0)
-    while True:
-        result = read(module.params, pixel, hours, s3, client)
-        if result["closed"] or time.monotonic() + module.params["wait_sleep"] > deadline:
-            return result
-        time.sleep(module.params["wait_sleep"])
+    return read(module.params, pixel, hours, s3, client)
 
 
 def main() -> None:

@@ -87,47 +87,39 @@ applications:
 
 import time
 import typing as t
-from datetime import UTC, datetime
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import CLIENT_CONFIG, side_by_side
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import CLIENT_CONFIG
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lag import lags, longest
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lease_table import LeaseTable, tables_of
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases import (
-    AT_TIMESTAMP,
-    LATEST,
     SHARD_END,
     Lease,
     require_leases,
 )
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Record, Stream
-
-# Where a consumer begins that has done nothing yet: neither says which record comes first.
-UNKNOWN = {AT_TIMESTAMP, LATEST}
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Stream
 
 
-def describe(lease: Lease, earlier: Lease | None, waiting: Record | None, now: datetime) -> dict[str, t.Any]:
+def describe(lease: Lease, earlier: Lease | None, lag: int | None) -> dict[str, t.Any]:
     """One shard of one consumer; `earlier` is the lease some seconds before, where it was watched."""
     finished = lease.position.checkpoint == SHARD_END
-    unknown = lease.position.checkpoint in UNKNOWN
     return {
         "shard": lease.shard,
         "checkpoint": lease.position.checkpoint,
         "owner": lease.owner,
         "alive": None if finished or earlier is None else lease.counter != earlier.counter,
-        "lag": None if unknown else round((now - waiting.arrival).total_seconds() * 1000) if waiting else 0,
+        "lag": lag,
     }
 
 
 def survey(application: str, earlier: dict[str, Lease], leases: dict[str, Lease], stream: Stream) -> dict[str, t.Any]:
     """Where a consumer is."""
-    reading = [shard for shard, lease in leases.items() if lease.position.checkpoint not in {SHARD_END, *UNKNOWN}]
-    waiting = side_by_side(lambda shard: stream.first(shard, leases[shard].position.iterator), reading)
-    now = datetime.now(UTC)
-    shards = [describe(lease, earlier.get(shard), waiting.get(shard), now) for shard, lease in sorted(leases.items())]
+    behind = lags(leases, stream)
+    shards = [describe(lease, earlier.get(shard), behind[shard]) for shard, lease in sorted(leases.items())]
     return {
         "application": application,
-        "lag": max((shard["lag"] for shard in shards if shard["lag"] is not None), default=None),
+        "lag": longest(behind.values()),
         "workers": sorted({shard["owner"] for shard in shards if shard["alive"] and shard["owner"]}),
         "shards": shards,
     }

@@ -159,6 +159,14 @@ done:
   returned: success
   type: bool
   sample: true
+lag:
+  description:
+    - For how many milliseconds the oldest record that is not checkpointed has waited, in the shard
+      that is furthest behind.
+    - It is V(null) while nobody knows.
+  returned: with O(resume), and after waiting
+  type: int
+  sample: 5400000
 summary:
   description: How far the rewind is, in one line.
   returned: success
@@ -172,7 +180,6 @@ manifest:
 """
 
 import secrets
-import time
 import typing as t
 from datetime import UTC, datetime
 
@@ -182,6 +189,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws imp
     side_by_side,
 )
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lag import lags, longest
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lease_table import LeaseTable
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._manifest import Manifest
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewind import Move
@@ -194,6 +202,8 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewind_
 )
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewinding import (
     gone,
+    is_whole,
+    overtaken,
     prepare,
     put_back,
     require_options_that_belong,
@@ -219,17 +229,6 @@ def describe(moves: list[Move], stream: Stream, now: datetime) -> list[dict[str,
     ]
 
 
-def watch(module: AnsibleAWSModule, table: LeaseTable, manifest: Manifest) -> dict[str, str]:
-    """The state of each shard; with O(wait) once all have moved on, or when time is up."""
-    waits = module.params["wait"] and not module.check_mode
-    deadline = time.monotonic() + (module.params["wait_timeout"] if waits else 0)
-    while True:
-        found: dict[str, str] = states(manifest, table.read())
-        if set(found.values()) <= {MOVED} or time.monotonic() + module.params["wait_sleep"] > deadline:
-            return found
-        time.sleep(module.params["wait_sleep"])
-
-
 def go(module: AnsibleAWSModule, table: LeaseTable, stream: Stream, now: datetime) -> dict[str, t.Any]:
     """Begin a rewind, or complete one."""
     kept: dict[str, str] = {}
@@ -245,8 +244,17 @@ def go(module: AnsibleAWSModule, table: LeaseTable, stream: Stream, now: datetim
     there = describe(manifest.rest(), stream, now)
     if not module.check_mode:
         write(table, manifest)
-    found = watch(module, table, manifest)
+        while late := overtaken(table, stream, manifest) if is_whole(module.params) else []:
+            there += describe(late, stream, now)
+            manifest.extend(late)
+            write(table, manifest)
+    leases = table.read()
+    found = states(manifest, leases)
+    moving = {shard: lease for shard, lease in leases.items() if shard in found}
+    # The first answer says where it goes, and each later one how it comes on.
+    lag = {"lag": longest(lags(moving, stream).values())} if module.params["resume"] and not module.check_mode else {}
     return {
+        **lag,
         "done": set(found.values()) <= {MOVED},
         "summary": summary(found),
         "moves": there,

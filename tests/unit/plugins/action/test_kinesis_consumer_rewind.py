@@ -7,6 +7,7 @@ from unittest.mock import Mock
 
 import pytest
 from ansible.playbook.task import Task
+from ansible_collections.simple_analytics.pipeline.plugins.action import kinesis_consumer_rewind
 from ansible_collections.simple_analytics.pipeline.plugins.action.kinesis_consumer_rewind import ActionModule
 from ansible_collections.simple_analytics.pipeline.plugins.plugin_utils import _progress
 
@@ -71,3 +72,16 @@ def test_a_check_has_nothing_to_wait_for() -> None:
     run = Run(answer(0, changed=True), check_mode=True, position="trim_horizon", wait=True)
     assert run.result()["changed"] is True
     assert len(run.calls) == 1
+
+
+def test_it_says_how_far_behind_the_consumer_is_and_how_long_that_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kinesis_consumer_rewind, "time", Mock(monotonic=Mock(side_effect=[0.0, 5.0, 10.0])))
+    behind = [answer(1, lag=lag) for lag in (3_600_000, 3_600_000, 2_400_000)]
+    run = Run(answer(0), *behind, answer(2, lag=0), position="trim_horizon", manifest="/m", wait=True)
+    assert run.result()["lag"] == 0
+    assert run.shown == [
+        "Rewind: 0 moved on",
+        "Rewind: 1 moved on; 1 h behind",
+        "Rewind: 1 moved on; 1 h behind",
+        "Rewind: 1 moved on; 40 min behind, about 20 s left",
+    ]

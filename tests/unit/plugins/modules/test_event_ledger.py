@@ -30,29 +30,9 @@ MINIMAL = {
 def module(**params: object) -> Mock:
     """Only what `run` may use of the module."""
     fake = Mock(spec_set=["params", "check_mode", "warn", "deprecate"])
-    defaults = {"from": None, "to": None, "pixel_path": "^/pixel$", "wait": False, "wait_timeout": 300, "wait_sleep": 5}
+    defaults = {"from": None, "to": None, "pixel_path": "^/pixel$"}
     fake.params = {**defaults, **params}
     return fake
-
-
-class Clock:
-    """Time that passes only by sleeping."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(event_ledger, "time", clock)
-    return clock
 
 
 @pytest.fixture
@@ -67,22 +47,7 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     return closes
 
 
-@pytest.mark.usefixtures("clock")
 class TestRun:
-    def test_it_reads_once_when_it_need_not_wait(self, readings: list[bool]) -> None:
-        readings += [False, True]
-        assert event_ledger.run(module(), Mock(), Mock(spec=Client)) == {"closed": False}
-        assert readings == [True]
-
-    def test_it_reads_until_the_ledger_closes(self, readings: list[bool]) -> None:
-        readings += [False, False, True, False]
-        assert event_ledger.run(module(wait=True), Mock(), Mock(spec=Client)) == {"closed": True}
-        assert readings == [False]
-
-    def test_it_gives_up_in_time(self, readings: list[bool], clock: Clock) -> None:
-        result = event_ledger.run(module(wait=True, wait_timeout=12), Mock(), Mock(spec=Client))
-        assert (result, clock.now) == ({"closed": False}, 10)
-
     def test_a_span_that_is_no_time_is_an_error(self, readings: list[bool]) -> None:
         with pytest.raises(PipelineError, match="'yesterday'"):
             event_ledger.run(module(**{"from": "yesterday"}), Mock(), Mock(spec=Client))

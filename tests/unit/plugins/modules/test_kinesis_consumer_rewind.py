@@ -87,6 +87,7 @@ def reading(checkpoint: str = "900") -> FakeTable:
 def stream() -> Mock:
     fake = Mock(spec=Stream)
     fake.name = "events"
+    fake.first.return_value = None
     fake.retention.return_value = timedelta(hours=24)
     fake.shards.return_value = {PARENT.id: PARENT, CHILD.id: CHILD}
     fake.oldest.side_effect = lambda shard: RECORDS[shard][0]
@@ -111,9 +112,6 @@ def rewind(stream: Mock, tmp_path: Path) -> Rewind:
             "clamp": False,
             "allow_skip": False,
             "manifest": str(tmp_path / "manifest"),
-            "wait": False,
-            "wait_timeout": 300,
-            "wait_sleep": 5,
             **params,
         }
         result: dict[str, t.Any] = kinesis_consumer_rewind.run(module, t.cast(LeaseTable, table), stream, NOW)
@@ -171,6 +169,34 @@ class TestPositions:
         assert call(PARENT.id, NOW - timedelta(hours=24)) in stream.first_since.call_args_list
 
 
+class TestReshard:
+    def test_a_child_that_was_begun_before_its_parent_was_written_comes_again(
+        self, rewind: Rewind, stream: Mock, tmp_path: Path
+    ) -> None:
+        table = FakeTable(row(PARENT, "400", leaseOwner="worker"))
+        stream.shards.side_effect = [{PARENT.id: PARENT}, *[{PARENT.id: PARENT, CHILD.id: CHILD}] * 2]
+        place = table.place
+
+        def overtake(shard: Shard, lease: Lease | None, position: Position, rewind: str) -> None:
+            if shard == PARENT:
+                table.leases[CHILD.id] = Lease.of(row(CHILD, "600", leaseOwner="worker"))
+            place(shard, lease, position, rewind)
+
+        table.place = overtake  # type: ignore[method-assign]
+        result = rewind(table, position="trim_horizon")
+        assert table.writes == [(PARENT.id, HORIZON), (CHILD.id, HORIZON)]
+        assert [move["shard"] for move in result["moves"]] == [PARENT.id, CHILD.id]
+        assert result["states"] == {PARENT.id: "written", CHILD.id: "written"}
+        stream.shards.side_effect = None
+        restored = rewind(table, restore=str(tmp_path / "manifest"))
+        assert [move["after"]["checkpoint"] for move in restored["moves"]] == ["400", "600"]
+
+    def test_a_child_that_nobody_has_begun_stays(self, rewind: Rewind, stream: Mock) -> None:
+        table = FakeTable(row(PARENT, "400", leaseOwner="worker"))
+        rewind(table, position="trim_horizon")
+        assert table.writes == [(PARENT.id, HORIZON)]
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         "params, told",
@@ -217,7 +243,7 @@ class TestRefusals:
 class TestCheckMode:
     def test_it_says_the_same_and_writes_nothing(self, rewind: Rewind, tmp_path: Path) -> None:
         table = reading()
-        foretold = rewind(table, check_mode=True, wait=True, **at("60m"))
+        foretold = rewind(table, check_mode=True, **at("60m"))
         assert (table.writes, list(tmp_path.iterdir())) == ([], [])
         assert foretold["changed"]
         assert foretold["summary"] == "1 shards to move: 0 written, 0 taken again, 0 moved on"
@@ -300,7 +326,7 @@ class TestAgain:
             rewind(table, restore=str(tmp_path / "manifest"))
 
 
-class TestWaiting:
+class TestProgress:
     def test_each_state_includes_those_before(self, rewind: Rewind, tmp_path: Path) -> None:
         table = reading()
         assert rewind(table, **at("60m"))["states"] == {CHILD.id: "written"}
@@ -312,20 +338,11 @@ class TestWaiting:
         assert (result["states"], result["done"]) == ({CHILD.id: "moved"}, True)
         assert result["summary"] == "1 shards to move: 1 written, 1 taken again, 1 moved on"
 
-    def test_it_waits_until_all_have_moved_on(self, rewind: Rewind, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_look_says_how_far_the_consumer_is_behind(self, rewind: Rewind, stream: Mock, tmp_path: Path) -> None:
         table = reading()
-        places = [None, "650"]
-        clock = Mock(spec_set=["monotonic", "sleep"], monotonic=Mock(return_value=0.0))
-        clock.sleep.side_effect = lambda _: table.take(CHILD, places.pop(0))
-        monkeypatch.setattr(kinesis_consumer_rewind, "time", clock)
-        assert rewind(table, **at("60m"), wait=True)["done"] is True
-        assert clock.sleep.call_args_list == [call(5), call(5)]
-
-    def test_it_gives_up_in_time(self, rewind: Rewind, monkeypatch: pytest.MonkeyPatch) -> None:
-        clock = Mock(spec_set=["monotonic", "sleep"], monotonic=Mock(side_effect=[0.0, 3.0, 8.0]))
-        monkeypatch.setattr(kinesis_consumer_rewind, "time", clock)
-        assert rewind(reading(), **at("60m"), wait=True, wait_timeout=12)["done"] is False
-        assert clock.sleep.call_count == 1
+        assert "lag" not in rewind(table, **at("60m"))
+        stream.first.return_value = Record("600", datetime.now(UTC) - timedelta(hours=1))
+        assert rewind(table, resume=str(tmp_path / "manifest"))["lag"] == pytest.approx(3_600_000, abs=5000)
 
 
 def main(capsys: pytest.CaptureFixture[str], **params: object) -> dict[str, t.Any]:

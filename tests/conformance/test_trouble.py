@@ -70,6 +70,7 @@ def paused(world: World) -> Iterator[None]:
     world.consumer.pause()
     start = time.monotonic()
     yield
+    world.forget_leader()
     world.other.start()
     eventually("take over", lambda: len(world.other.lines()) > 10, world.other)
     eventually("let a minute pass", lambda: time.monotonic() > start + PAUSE_SECONDS, world.other, 2 * PAUSE_SECONDS)

@@ -100,7 +100,10 @@ class World:
             self.consumer.stop()
             return
         self.consumer.kill()
-        # A leader of KCL 3 that was killed is believed in for two minutes; nobody is given a lease until then.
+        self.forget_leader()
+
+    def forget_leader(self) -> None:
+        """A leader of KCL 3 that is gone is believed in for two minutes; nobody is given a lease until then."""
         self.dynamodb.delete_item(TableName=self.table.name, Key={"leaseKey": {"S": "Leader"}})
 
     def delivered(self, start: int = 0) -> list[tuple[str, str]]:

@@ -41,7 +41,7 @@ def left(first: Look, last: Look) -> str:
 
 
 class ActionModule(WaitingAction):  # type: ignore[misc] # Ansible carries no types
-    _looks: t.Sequence[Look] = ()
+    _first_look: Look | None = None
 
     def is_done(self, result: dict[str, t.Any]) -> bool:
         return bool(result["done"]) or self._task.check_mode
@@ -50,8 +50,8 @@ class ActionModule(WaitingAction):  # type: ignore[misc] # Ansible carries no ty
         if not result.get("lag"):
             return str(result["summary"])
         look = Look(time.monotonic(), result["lag"] / 1000)
-        self._looks = [*self._looks[:1], look]
-        return f"{result['summary']}; {age(timedelta(seconds=look.lag))} behind{left(self._looks[0], look)}"
+        self._first_look = self._first_look or look
+        return f"{result['summary']}; {age(timedelta(seconds=look.lag))} behind{left(self._first_look, look)}"
 
     def again(self, arguments: dict[str, t.Any], result: dict[str, t.Any]) -> dict[str, t.Any]:
         kept = {name: value for name, value in arguments.items() if name not in ASKED_ONCE}

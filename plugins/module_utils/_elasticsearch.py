@@ -49,7 +49,9 @@ class Client:
         nodes = [url_to_node_config(url).replace(**_tls(url, params["ca_path"])) for url in params["url"]]
         return cls(Transport(nodes), params["username"], params["password"])
 
-    def request(self, method: str, path: str, body: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def request(
+        self, method: str, path: str, body: dict[str, t.Any] | list[dict[str, t.Any] | bytes] | None = None
+    ) -> dict[str, t.Any]:
         status, answer = self._perform(method, path, body, self._authorization)
         if status >= 300:
             raise ElasticsearchError(method, path, _reason(answer), status)
@@ -57,10 +59,7 @@ class Client:
 
     def bulk(self, lines: list[dict[str, t.Any] | bytes]) -> dict[str, t.Any]:
         """Many writes in one call; each has its own result in the answer."""
-        status, answer = self._perform("POST", "/_bulk", lines, self._authorization)
-        if status >= 300:
-            raise ElasticsearchError("POST", "/_bulk", _reason(answer), status)
-        return answer
+        return self.request("POST", "/_bulk", lines)
 
     def get(self, path: str) -> dict[str, t.Any] | None:
         """The answer, or None where there is nothing of that name."""

@@ -265,8 +265,7 @@ def run(module: AnsibleAWSModule, s3: t.Any, kinesis: t.Any, client: Client | No
             if client
             else StreamTarget(kinesis, params["stream"], Pace(*rates))
         )
-        seconds = params["wait_timeout"] if params["wait"] else params["wait_sleep"]
-        Replay(name, chosen, bucket, writer, manifest.save).work(progress, seconds)
+        Replay(name, chosen, bucket, writer, manifest.save).work(progress, params["wait_sleep"])
     told = {term: getattr(progress, term) for term in TOLD}
     return {"changed": progress.events > sent, "replay": name, "manifest": manifest.path, **told, **counted}
 

@@ -118,7 +118,7 @@ EXAMPLES = r"""
     stream: analytics-prod-events
     position: at_timestamp
     timestamp: 2h
-    manifest: /root/analytics-prod-indexer.2026-11-25T1400.rewind
+    manifest: /var/lib/rewinds/analytics-prod-indexer.2026-11-25T1400.rewind
     wait: true
     region: eu-central-1
 
@@ -126,7 +126,7 @@ EXAMPLES = r"""
   simple_analytics.pipeline.kinesis_consumer_rewind:
     application: analytics-prod-indexer
     stream: analytics-prod-events
-    resume: /root/analytics-prod-indexer.2026-11-25T1400.rewind
+    resume: /var/lib/rewinds/analytics-prod-indexer.2026-11-25T1400.rewind
     region: eu-central-1
 """
 
@@ -176,7 +176,7 @@ manifest:
   description: File that O(resume) and O(restore) take.
   returned: success
   type: str
-  sample: /root/analytics-prod-indexer.2026-11-25T1400.rewind
+  sample: /var/lib/rewinds/analytics-prod-indexer.2026-11-25T1400.rewind
 """
 
 import secrets

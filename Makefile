@@ -12,6 +12,8 @@ export CONTAINERS_CONF := $(SIMPLE_ANALYTICS_CACHE)/containers.conf
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # A user's own settings must not lead a test astray.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+# Molecule keeps its state there, which must go with the hosts.
+export ANSIBLE_HOME := $(CURDIR)/.ansible
 
 # Hosts are ended by what started them. A checkout without an environment has none, unless somebody removed that by hand.
 with-ansible = if [ -e .venv/.complete ]; then ansible-playbook $(1); \

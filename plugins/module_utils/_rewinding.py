@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import side_by_side
@@ -119,25 +120,29 @@ def prepare(params: Mapping[str, t.Any], table: LeaseTable, stream: Stream, now:
     return plan(shards, leases, starts, params["allow_skip"], is_whole(params))
 
 
+@contextmanager
+def resumable(manifest: Manifest) -> t.Iterator[None]:
+    """Whatever fails in here says how far the rewind has come, and how it goes on or back."""
+    try:
+        yield
+    except PipelineError as error:
+        raise PipelineError(
+            f"{error} {len(manifest.written)} of {len(manifest.moves)} shards are written:"
+            f" resume={manifest.path} writes the rest, restore={manifest.path} puts them back."
+        ) from error
+
+
 def write(table: LeaseTable, manifest: Manifest) -> None:
     """Place every lease that is not placed yet, parents before children."""
     rest = {move.shard.id: move for move in manifest.rest()}
-    total = len(manifest.moves)
 
     def place(shard: str) -> None:
         move = rest[shard]
         table.place(move.shard, move.former, move.target, manifest.id)
         manifest.note(shard)
 
-    try:
-        for generation in sorted({move.generation for move in rest.values()}):
-            side_by_side(place, [shard for shard, move in rest.items() if move.generation == generation])
-    except PipelineError as error:
-        done = len(manifest.written)
-        raise PipelineError(
-            f"{error} {done} of {total} shards are written: resume={manifest.path} writes the rest,"
-            f" restore={manifest.path} puts them back."
-        ) from error
+    for generation in sorted({move.generation for move in rest.values()}):
+        side_by_side(place, [shard for shard, move in rest.items() if move.generation == generation])
 
 
 def overtaken(table: LeaseTable, stream: Stream, manifest: Manifest) -> list[Move]:
@@ -156,6 +161,16 @@ def overtaken(table: LeaseTable, stream: Stream, manifest: Manifest) -> list[Mov
         Move(shards[shard], leases[shard], beginning, records[shard], generation + 1)
         for shard, generation in found.items()
     ]
+
+
+def carry_out(table: LeaseTable, stream: Stream, manifest: Manifest, whole: bool) -> list[Move]:
+    """Write all of the rewind. What it had to take in on the way is returned."""
+    write(table, manifest)
+    late = overtaken(table, stream, manifest) if whole else []
+    if not late:
+        return []
+    manifest.extend(late)
+    return late + carry_out(table, stream, manifest, whole)
 
 
 def restorable(table: LeaseTable, manifest: Manifest, leases: Mapping[str, Lease]) -> dict[str, Lease]:

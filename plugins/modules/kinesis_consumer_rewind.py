@@ -201,14 +201,14 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewind_
     summary,
 )
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewinding import (
+    carry_out,
     gone,
     is_whole,
-    overtaken,
     prepare,
     put_back,
     require_options_that_belong,
     restorable,
-    write,
+    resumable,
 )
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Stream
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._waiting import WAIT_SPEC
@@ -229,6 +229,25 @@ def describe(moves: list[Move], stream: Stream, now: datetime) -> list[dict[str,
     ]
 
 
+def report(
+    module: AnsibleAWSModule, table: LeaseTable, stream: Stream, manifest: Manifest, moves: list[dict[str, t.Any]]
+) -> dict[str, t.Any]:
+    """What the rewind has moved, and how far its consumer is with it."""
+    leases = table.read()
+    found = states(manifest, leases)
+    moving = {shard: lease for shard, lease in leases.items() if shard in found}
+    # The first answer says where it goes, and each later one how it comes on.
+    lag = {"lag": longest(lags(moving, stream).values())} if module.params["resume"] and not module.check_mode else {}
+    return {
+        **lag,
+        "done": set(found.values()) <= {MOVED},
+        "summary": summary(found),
+        "moves": moves,
+        "states": found,
+        "manifest": manifest.path,
+    }
+
+
 def go(module: AnsibleAWSModule, table: LeaseTable, stream: Stream, now: datetime) -> dict[str, t.Any]:
     """Begin a rewind, or complete one."""
     kept: dict[str, str] = {}
@@ -242,26 +261,11 @@ def go(module: AnsibleAWSModule, table: LeaseTable, stream: Stream, now: datetim
             manifest.create()
     # Before anything is written, so that a read that fails takes no result away.
     there = describe(manifest.rest(), stream, now)
-    if not module.check_mode:
-        write(table, manifest)
-        while late := overtaken(table, stream, manifest) if is_whole(module.params) else []:
-            there += describe(late, stream, now)
-            manifest.extend(late)
-            write(table, manifest)
-    leases = table.read()
-    found = states(manifest, leases)
-    moving = {shard: lease for shard, lease in leases.items() if shard in found}
-    # The first answer says where it goes, and each later one how it comes on.
-    lag = {"lag": longest(lags(moving, stream).values())} if module.params["resume"] and not module.check_mode else {}
-    return {
-        **lag,
-        "done": set(found.values()) <= {MOVED},
-        "summary": summary(found),
-        "moves": there,
-        "states": found,
-        "kept": kept,
-        "manifest": manifest.path,
-    }
+    if module.check_mode or not manifest.moves:
+        return {"kept": kept, **report(module, table, stream, manifest, there)}
+    with resumable(manifest):
+        there += describe(carry_out(table, stream, manifest, is_whole(module.params)), stream, now)
+        return {"kept": kept, **report(module, table, stream, manifest, there)}
 
 
 def undo(module: AnsibleAWSModule, table: LeaseTable, stream: Stream, now: datetime) -> dict[str, t.Any]:

@@ -312,6 +312,15 @@ class TestAgain:
             rewind(table, **at("60m"))
         assert table.writes == []
 
+    def test_a_read_that_fails_after_the_writes_says_how_to_go_on(
+        self, rewind: Rewind, stream: Mock, tmp_path: Path
+    ) -> None:
+        table = reading()
+        stream.shards.side_effect = [stream.shards.return_value, PipelineError("too many reads.")]
+        with pytest.raises(PipelineError, match=f"reads. 2 of 2 shards are written: resume={tmp_path / 'manifest'} "):
+            rewind(table, position="trim_horizon")
+        assert len(table.writes) == 2
+
     def test_a_check_of_it_writes_nothing(self, rewind: Rewind, tmp_path: Path) -> None:
         table = reading()
         rewind(table, position="trim_horizon")

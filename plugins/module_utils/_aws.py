@@ -19,7 +19,7 @@ with suppress(ImportError):  # AnsibleAWSModule says what is missing
 
 # Shards are independent of each other, so their calls go out side by side, over one client's connections.
 WORKERS = 32
-CLIENT_CONFIG = {"retries": {"mode": "standard", "max_attempts": 10}, "max_pool_connections": WORKERS}
+CLIENT_CONFIG = {"retries": {"mode": "standard", "total_max_attempts": 10}, "max_pool_connections": WORKERS}
 T = t.TypeVar("T")
 FORBIDDEN = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 

@@ -21,6 +21,8 @@ except ImportError:
 else:
     HAS_ELASTIC_TRANSPORT = True
 
+# As long as a node itself waits for its master and for the others.
+REQUEST_SECONDS = 30
 CONNECTION_SPEC: dict[str, t.Any] = {
     "url": {"type": "list", "elements": "str", "required": True},
     "username": {"type": "str", "required": True},
@@ -46,7 +48,10 @@ class Client:
     def from_params(cls, params: dict[str, t.Any]) -> Client:
         if not HAS_ELASTIC_TRANSPORT:
             raise ElasticsearchError("reach", ", ".join(params["url"]), missing_required_lib("elastic-transport"))
-        nodes = [url_to_node_config(url).replace(**_tls(url, params["ca_path"])) for url in params["url"]]
+        nodes = [
+            url_to_node_config(url).replace(request_timeout=REQUEST_SECONDS, **_tls(url, params["ca_path"]))
+            for url in params["url"]
+        ]
         return cls(Transport(nodes), params["username"], params["password"])
 
     def request(

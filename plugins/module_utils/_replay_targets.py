@@ -21,7 +21,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._pace im
 # Kinesis takes 500 records and 5 MiB a call: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
 BATCH = 500
 BATCH_BYTES = 4 * 1024 * 1024
-# What comes after a shard's limit, or a full queue of Elasticsearch's, is sent again, for a good minute.
+# What comes after a shard's limit, or to a full queue or a blocked index, is sent again, for a good minute.
 ATTEMPTS = 20
 # What is sent is made here, and to check the shape of each record is a third of what a call costs.
 UNCHECKED = {**CLIENT_CONFIG, "parameter_validation": False}
@@ -112,7 +112,7 @@ class IndexTarget:
                 (result,) = item.values()
                 if result["status"] == 409:
                     older += 1
-                elif result["status"] in (429, 503):
+                elif result["status"] in (429, 503) or _is_blocked(result):
                     again[result["_id"]], reason = waiting[result["_id"]], _reason(result)
                 elif result["status"] >= 300:
                     refused.append((result["_id"], _reason(result)))
@@ -127,6 +127,11 @@ class IndexTarget:
     def _lines(self, event: Event) -> tuple[dict[str, t.Any], bytes]:
         place = {"_index": f"{self._index}-{event.moment:%Y.%m.%d}", "_id": event.id}
         return {"index": {**place, "version": event.version, "version_type": "external_gte"}}, event.text
+
+
+def _is_blocked(result: dict[str, t.Any]) -> bool:
+    """By a reindex, which ends."""
+    return bool(result["status"] == 403 and result.get("error", {}).get("type") == "cluster_block_exception")
 
 
 def _reason(result: dict[str, t.Any]) -> str:

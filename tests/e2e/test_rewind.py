@@ -18,7 +18,8 @@ TEMPLATE = "simple-analytics-events-mappings"
 
 def day_made_anew(landscape: Landscape, index: str, traffic: subprocess.Popen[str]) -> Json:
     """Delete the day's index, and say how the one that the next event makes maps `event.action`."""
-    landscape.elasticsearch("elastic", f"/{index}", "DELETE")
+    (there,) = landscape.elasticsearch("elastic", f"/{index}/_mapping")
+    landscape.elasticsearch("elastic", f"/{there}", "DELETE")
     while traffic.poll() is None:
         made = landscape.elasticsearch("elastic", f"/{index}*/_mapping")
         if index in made:

@@ -74,10 +74,10 @@ class TestStreamTarget:
         pace.wait.assert_called_once_with(1, len(events("a", size=100)[0].text))
 
 
-def answer(**statuses: int) -> dict[str, Any]:
+def answer(kind: str = "of_a_kind", /, **statuses: int) -> dict[str, Any]:
     return {
         "items": [
-            {"index": {"_id": name, "status": status, "error": {"type": "of_a_kind", "reason": "because"}}}
+            {"index": {"_id": name, "status": status, "error": {"type": kind, "reason": "because"}}}
             for name, status in statuses.items()
         ]
     }
@@ -101,6 +101,13 @@ class TestIndexTarget:
         client = Mock(spec=Client, bulk=Mock(side_effect=[answer(a=201, b=429), answer(b=409)]))
         assert IndexTarget(client, "events", Pace(0)).send(events("a", "b")) == Sent(older=1)
         assert [line["index"]["_id"] for line in client.bulk.call_args.args[0][::2]] == ["b"]
+
+    def test_what_a_block_turned_away_is_sent_again(self) -> None:
+        blocked, forbidden = answer("cluster_block_exception", a=403), answer("security_exception", a=403)
+        client = Mock(spec=Client, bulk=Mock(side_effect=[blocked, forbidden]))
+        assert IndexTarget(client, "events", Pace(0)).send(events("a")).refused == (
+            ("a", "security_exception: because"),
+        )
 
     def test_a_queue_that_stays_full_ends_it(self) -> None:
         client = Mock(spec=Client, bulk=Mock(return_value=answer(a=429)))

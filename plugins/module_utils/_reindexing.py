@@ -1,0 +1,316 @@
+# Copyright: Simple Analytics contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This util is PRIVATE to the collection: it may change or go without notice.
+
+"""The steps of a reindex in the cluster. Each can be repeated, as it has to be when it was interrupted."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import typing as t
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from urllib.parse import quote
+
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex import (
+    BROKEN,
+    COPY,
+    DISCARD,
+    FOLLOW,
+    MARK,
+    NOTHING,
+    Asked,
+    Family,
+    Index,
+    Json,
+    Task,
+    families,
+    flat,
+    kept_as,
+    next_step,
+    operations,
+    switch,
+)
+
+PAGE = 10_000
+POLL_SECONDS = 0.2
+
+
+class BrokenError(PipelineError):  # type: ignore[misc] # mypy finds no collections
+    """A pass of copying that ended before its end; `failures` has what the target did not take."""
+
+    def __init__(self, family: Family, target: Index, task: Task) -> None:
+        super().__init__(f"{target.index} is no copy of {family.live.index} yet: {task.explanation}.")
+        self.failures = task.failures
+
+
+class Contents(t.NamedTuple):
+    """Of an index, what has to be the same in its target. The order of documents does not matter."""
+
+    documents: int
+    checksum: int
+
+
+class Cluster:
+    """The calls that a reindex makes. `rate` is documents a second and task, -1 for no limit."""
+
+    def __init__(self, client: Client, slices: str, rate: float) -> None:
+        self._client, self._slices, self._rate = client, slices, rate
+
+    def families(self, sources: list[str]) -> list[Family]:
+        """Of the names and patterns, by name."""
+        found: dict[str, Json] = {}
+        for source in sources:
+            path = source if "*" in source else f"{source},{source}-*"
+            found |= self._client.request("GET", f"/{quote(path, safe='*,')}")
+        known = families(found)
+        for source in sources:
+            if not any(fnmatchcase(family.name, source) for family in known):
+                raise PipelineError(f"source: {source!r} is neither an index nor the name of a reindexed one.")
+        return [family for family in known if any(fnmatchcase(family.name, source) for source in sources)]
+
+    def sizes(self, indices: list[str]) -> dict[str, tuple[int, int]]:
+        """Documents and bytes of each."""
+        path = f"/{quote(','.join(indices), safe=',')}/_stats/docs,store"
+        found = self._client.request("GET", path)["indices"]
+        return {
+            index: (stats["primaries"]["docs"]["count"], stats["primaries"]["store"]["size_in_bytes"])
+            for index, stats in found.items()
+        }
+
+    def asked(self, family: Family, options: Mapping[str, t.Any]) -> Asked:
+        """What the target is to be."""
+        target = family.target.index if family.target else family.next_target
+        path = f"/_index_template/_simulate_index/{quote(target)}"
+        nothing: Json = {"aliases": {}, "mappings": {}, "settings": {}}
+        template = {**nothing, **self._client.request("POST", path).get("template", {})}
+        if template["aliases"]:
+            names = ", ".join(sorted(template["aliases"]))
+            raise PipelineError(
+                f"The templates give {target} the alias {names} at once, and searches would find it half-filled."
+            )
+        mappings = template["mappings"] if options["mappings"] is None else options["mappings"]
+        if not mappings:
+            raise PipelineError(f"No template says what the mappings of {target} are: give them as mappings.")
+        settings = {**flat(template["settings"]), **flat(options["settings"])}
+        return Asked(settings, mappings, options["query"], options["script"])
+
+    def task(self, target: Index) -> Task | None:
+        """The latest pass of copying into the target."""
+        if not target.mark["task"]:
+            return None
+        return Task.of(self._client.get(f"/_tasks/{target.mark['task']}"))
+
+    def newer(self, family: Family, target: Index) -> int:
+        """How many changes the source has had since the latest pass began."""
+        before = target.mark["upcoming"]
+        return sum(now - then for now, then in zip(self._operations(family.live.index), before, strict=True))
+
+    def create(self, family: Family, asked: Asked) -> Index:
+        """An empty target, which nobody searches."""
+        target = family.next_target
+        mark = {
+            "asked": asked.digest,
+            "uuid": family.live.uuid,
+            "since": -1,
+            "upcoming": None,
+            "task": None,
+            "done": False,
+        }
+        meta = {**asked.mappings.get("_meta", {}), MARK: mark}
+        body = {"settings": asked.settings, "mappings": {**asked.mappings, "_meta": meta}}
+        self._client.request("PUT", f"/{quote(target)}", body)
+        return self._index(target)
+
+    def discard(self, target: Index) -> None:
+        self._client.request("DELETE", f"/{quote(target.index)}")
+
+    def forget_task(self, target: Index) -> None:
+        """Have the next run copy again."""
+        self._mark(target, task=None)
+
+    def copy(self, family: Family, target: Index, asked: Asked, begun: bool) -> None:
+        """Begin a pass: of everything, or of what changed since the one before it began."""
+        mark = target.mark
+        since = min(mark["upcoming"]) if begun else mark["since"]
+        # Known before it begins, so that a run that dies here leaves none that nobody knows about.
+        target = self._mark(target, since=since, upcoming=self._operations(family.live.index))
+        # A pass reads by searching, which finds no operation before a refresh.
+        self._client.request("POST", f"/{quote(family.live.index)}/_refresh")
+        self._mark(target, task=self._running(target.index) or self._start(family, target, asked))
+
+    def _start(self, family: Family, target: Index, asked: Asked) -> str:
+        since = {"range": {"_seq_no": {"gt": target.mark["since"]}}}
+        chosen = [each for each in (asked.query, since if target.mark["since"] >= 0 else None) if each]
+        body = {
+            "conflicts": "proceed",
+            "source": {"index": family.live.index, **({"query": {"bool": {"filter": chosen}}} if chosen else {})},
+            "dest": {"index": target.index, "version_type": "external"},
+            **({"script": asked.script} if asked.script else {}),
+        }
+        how = f"slices={self._slices}&requests_per_second={self._rate:g}"
+        started: str = self._client.request("POST", f"/_reindex?wait_for_completion=false&{how}", body)["task"]
+        return started
+
+    def _running(self, target: str) -> str | None:
+        """A task that copies there already."""
+        nodes = self._client.request("GET", "/_tasks?detailed=true&actions=*reindex")["nodes"].values()
+        tasks = {name: task for node in nodes for name, task in node["tasks"].items() if "parent_task_id" not in task}
+        return next((name for name, task in tasks.items() if task["description"].endswith(f"to [{target}]")), None)
+
+    def throttle(self, target: Index, task: Task) -> None:
+        """Bring a running pass to the rate."""
+        if task.rate != self._rate:
+            self._client.request(
+                "POST", f"/_reindex/{target.mark['task']}/_rethrottle?requests_per_second={self._rate:g}"
+            )
+
+    def settle(self, family: Family, target: Index, asked: Asked, keep: bool) -> None:
+        """Copy what is left, compare, and have the target take the source's place, while writes wait."""
+        with self._blocked(family.live.index):
+            target = self._finish(family, target, asked)
+            self._compare(family.live.index, target, asked.query)
+            if keep and family.is_first:
+                self._clone(family.live, kept_as(family, target.index))
+            self._client.request("POST", "/_aliases", {"actions": switch(family, target.index, keep)})
+        self._mark(target, done=True)
+
+    def _finish(self, family: Family, target: Index, asked: Asked) -> Index:
+        """The last pass, unthrottled."""
+        hurry = Cluster(self._client, self._slices, -1)
+        begun = True
+        while True:
+            hurry.copy(family, target, asked, begun)
+            target = self._index(target.index)
+            while (task := hurry.task(target)) and task.state == "running":
+                time.sleep(POLL_SECONDS)
+            if task and task.state == "ended":
+                return target
+            if task and task.state == "broken":
+                raise BrokenError(family, target, task)
+            begun = False  # its node is gone, and with it the task
+
+    def _compare(self, source: str, target: Index, query: Json | None) -> None:
+        self._client.request("POST", f"/{quote(source)},{quote(target.index)}/_refresh")
+        with ThreadPoolExecutor(2) as pool:
+            ours, theirs = pool.map(self._contents, (source, target.index), (query, None))
+        if ours != theirs:
+            self._mark(target, asked=None)  # so that the next run makes another
+            how = "ids or versions" if ours.documents == theirs.documents else "documents"
+            raise PipelineError(
+                f"{target.index} has {theirs.documents} documents, and {source} {ours.documents} for it: they differ"
+                f" in {how}. Nothing was switched, {source} takes writes again, and the same call copies it anew."
+            )
+
+    def _contents(self, index: str, query: Json | None) -> Contents:
+        pit = self._client.request("POST", f"/{quote(index)}/_pit?keep_alive=5m")["id"]
+        search: Json = {
+            "size": PAGE,
+            "_source": False,
+            "version": True,
+            "sort": ["_shard_doc"],
+            "track_total_hits": False,
+        }
+        search |= {"query": query} if query else {}
+        documents = checksum = 0
+        try:
+            while True:
+                search["pit"] = {"id": pit, "keep_alive": "5m"}
+                answer = self._client.request("POST", "/_search", search)
+                pit, hits = answer["pit_id"], answer["hits"]["hits"]
+                if not hits:
+                    return Contents(documents, checksum % 2**64)
+                documents += len(hits)
+                checksum += sum(_fingerprint(hit) for hit in hits)
+                search["search_after"] = hits[-1]["sort"]
+        finally:
+            self._client.request("DELETE", "/_pit", {"id": pit})
+
+    def _clone(self, source: Index, kept: str) -> None:
+        """An equal index under another name, which shares the files."""
+        # All other settings are taken over.
+        settings = {name: source.settings.get(name) for name in ("number_of_replicas", "auto_expand_replicas")}
+        if self._client.get(f"/{quote(kept)}"):
+            self._client.request("DELETE", f"/{quote(kept)}")  # of a run that ended right here
+        self._client.request("POST", f"/{quote(source.index)}/_clone/{quote(kept)}", {"settings": settings})
+        health = self._client.request("GET", f"/_cluster/health/{quote(kept)}?wait_for_status=yellow&timeout=20s")
+        if health["timed_out"]:
+            raise PipelineError(f"{kept}, which is to keep what {source.index} was, does not come up.")
+
+    @contextmanager
+    def _blocked(self, index: str) -> t.Iterator[None]:
+        """Logstash tries again what is refused by the block, so nothing is lost by it."""
+        self._client.request("PUT", f"/{quote(index)}/_block/write")
+        try:
+            yield
+        except BaseException:
+            with suppress(PipelineError):  # the first error says more
+                self._client.request("PUT", f"/{quote(index)}/_settings", {"index.blocks.write": None})
+            raise
+
+    def _operations(self, index: str) -> list[int]:
+        """The latest operation of each shard."""
+        stats = self._client.request("GET", f"/{quote(index)}/_stats?level=shards")
+        found: list[int] = operations(stats["indices"][index]["shards"])
+        return found
+
+    def _index(self, index: str) -> Index:
+        return Index.of(index, self._client.request("GET", f"/{quote(index)}")[index])
+
+    def _mark(self, target: Index, **changes: object) -> Index:
+        meta = {**target.mappings["_meta"], MARK: {**target.mark, **changes}}
+        self._client.request("PUT", f"/{quote(target.index)}/_mapping", {"_meta": meta})
+        return self._index(target.index)
+
+
+@dataclass(frozen=True)
+class Work:
+    """A name, what its index is to be, and how far that is."""
+
+    family: Family
+    asked: Asked
+    task: Task | None
+    step: str
+
+
+def look(cluster: Cluster, family: Family, options: Mapping[str, t.Any]) -> Work:
+    asked, target = cluster.asked(family, options), family.target
+    task = cluster.task(target) if target else None
+    newer = cluster.newer(family, target) if target and task and task.state == "ended" else 0
+    return Work(family, asked, task, next_step(family, asked, task, newer))
+
+
+def advance(cluster: Cluster, work: Work, keep: bool) -> str:
+    """Do the next step, and say how it is then."""
+    family, asked, task, target = work.family, work.asked, work.task, work.family.target
+    if work.step == NOTHING:
+        return "same"
+    if target and work.step == DISCARD:
+        cluster.discard(target)
+        target = None
+    if target is None:
+        cluster.copy(family, cluster.create(family, asked), asked, begun=False)
+    elif task is None or work.step == COPY:
+        cluster.copy(family, target, asked, begun=task is not None and task.state == "ended")
+    elif work.step == FOLLOW:
+        cluster.throttle(target, task)
+    elif work.step == BROKEN:
+        cluster.forget_task(target)
+        raise BrokenError(family, target, task)
+    else:
+        cluster.settle(family, target, asked, keep)
+        return "switched"
+    return "copying"
+
+
+def _fingerprint(hit: Json) -> int:
+    text = f"{hit['_id']} {hit['_version']}".encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")

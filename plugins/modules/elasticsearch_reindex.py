@@ -1,0 +1,320 @@
+#!/usr/bin/python
+# Copyright: Simple Analytics contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: elasticsearch_reindex
+short_description: Make indices anew under their names, while they are written and searched
+version_added: 0.1.0
+description:
+  - Copies an index into a new one with the settings and mappings that its templates have by now, and has the new one
+    take its place. Who writes to the name, or searches an alias, goes on without noticing.
+  - The index C(NAME) becomes C(NAME-000001), and C(NAME) an alias of it. The next time that becomes C(NAME-000002).
+  - What is written meanwhile is copied in further passes. For the last of them writes to the source are blocked, until
+    both are compared, by the number of documents and by a checksum over their ids and versions, and all aliases are
+    switched in one step. Logstash sends again what the block turns away.
+  - Versions are those of the source, so a document that is in both is older or the same in neither.
+  - What it knows stands in the cluster. A run that was interrupted, or whose copying task was lost with its node, is
+    gone on with by the same call, and one that is finished does nothing.
+  - Documents must not be deleted from the source meanwhile, since a copy does not see that. The comparison does, and
+    nothing is switched.
+author: Simple Analytics contributors (@simple-analytics)
+extends_documentation_fragment:
+  - simple_analytics.pipeline.elasticsearch
+attributes:
+  check_mode:
+    description: Says which indices would be made anew, with how many documents and bytes.
+    support: full
+  diff_mode:
+    description: Shows settings and mappings before and after.
+    support: full
+  idempotent:
+    description: An index that is as its templates have it, or that was made anew with the same options, stays.
+    support: full
+options:
+  source:
+    description:
+      - Names of indices, or patterns with C(*). The name of an index is that from before it was made anew.
+    type: list
+    elements: str
+    required: true
+  first:
+    description:
+      - Of these, the first by name.
+    type: str
+  last:
+    description:
+      - Of these, the last by name.
+    type: str
+  settings:
+    description:
+      - Settings of the new indices, before those of the templates.
+    type: dict
+    default: {}
+  mappings:
+    description:
+      - Mappings of the new indices, in place of the templates'.
+    type: dict
+  query:
+    description:
+      - Documents that the new indices are to have. The others are left out.
+    type: dict
+  script:
+    description:
+      - What is done to each document, as the API's body. It must leave ids and versions as they are, and leave no
+        document out.
+    type: dict
+  slices:
+    description:
+      - How many tasks share an index. V(auto) is one for each of its shards.
+    type: str
+    default: auto
+  rate:
+    description:
+      - Documents a second and index, at most. V(0) is no limit.
+      - Another rate in a later call is that of tasks which run already.
+    type: int
+    default: 0
+  parallel:
+    description:
+      - How many indices are copied at once.
+    type: int
+    default: 2
+  keep_source:
+    description:
+      - Whether the indices remain that were replaced. They are closed for writing, belong to no alias, and are named
+        RV(indices.kept).
+    type: bool
+    default: true
+  wait:
+    description:
+      - Whether to wait until all are switched.
+      - Otherwise it does what can be done at once. The tasks that it has begun run on, and the next call goes on.
+    type: bool
+    default: false
+  wait_timeout:
+    description:
+      - How many seconds to wait. RV(done=false) when that was not enough.
+    type: int
+    default: 300
+  wait_sleep:
+    description:
+      - How many seconds to wait before looking again.
+    type: int
+    default: 5
+"""
+
+EXAMPLES = r"""
+- name: Give all days of November the mapping that is in force now
+  simple_analytics.pipeline.elasticsearch_reindex:
+    url: https://10.0.0.31:9200
+    username: elastic
+    password: "{{ elastic_password }}"
+    source: [simple-analytics-events-2026.11.*]
+    wait: true
+    wait_timeout: 36000
+"""
+
+RETURN = r"""
+done:
+  description: Whether every index is as it is asked for.
+  returned: success
+  type: bool
+  sample: false
+summary:
+  description: How far it is, in one line.
+  returned: success
+  type: str
+  sample: "3 of 30 indices as asked, 2 copying, 25 waiting; 4200000 of 51000000 documents"
+documents:
+  description: How many documents the indices have.
+  returned: success
+  type: int
+  sample: 51000000
+copied:
+  description: How many documents are in indices that are as asked, or are copied already.
+  returned: success
+  type: int
+  sample: 4200000
+bytes:
+  description: How large the indices are that would be made anew.
+  returned: in check mode
+  type: int
+  sample: 60123456
+indices:
+  description: Each index by its name.
+  returned: success
+  type: dict
+  contains:
+    state:
+      description: It is V(same) as asked, V(waiting), V(copying), or V(switched) by this call.
+      type: str
+    documents:
+      description: How many documents it has.
+      type: int
+    target:
+      description: The index that takes its place.
+      type: str
+    kept:
+      description: The index that the former one is kept as.
+      type: str
+  sample:
+    simple-analytics-events-2026.11.20:
+      {state: switched, documents: 1700000, target: simple-analytics-events-2026.11.20-000001,
+       kept: simple-analytics-events-2026.11.20-000000}
+failures:
+  description:
+    - Documents that the new index refuses, each with the index, its id, and the reason. They stay where they are.
+  returned: when there are any
+  type: list
+  elements: dict
+  sample:
+    - {index: simple-analytics-events-2026.11.20-000001, id: b1xk, status: 400,
+       reason: "document_parsing_exception: failed to parse"}
+"""
+
+from dataclasses import asdict
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import (
+    CONNECTION_SPEC,
+    Client,
+    ElasticsearchError,
+)
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex import NOTHING, Family, Json, kept_as
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindexing import (
+    BrokenError,
+    Cluster,
+    Work,
+    advance,
+    look,
+)
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._waiting import WAIT_SPEC
+
+
+def chosen(families: list[Family], first: str | None, last: str | None) -> list[Family]:
+    """Those between two names, both included."""
+    return [family for family in families if (first or "") <= family.name and (not last or family.name <= last)]
+
+
+def diff(works: list[Work]) -> dict[str, Json]:
+    """Settings and mappings of each name, before and after."""
+    changing = [work for work in works if work.step != NOTHING]
+    return {
+        "before": {
+            work.family.name: {
+                "settings": {key: work.family.live.settings.get(key) for key in work.asked.settings},
+                "mappings": work.family.live.plain_mappings,
+            }
+            for work in changing
+        },
+        "after": {
+            work.family.name: {"settings": work.asked.settings, "mappings": work.asked.mappings} for work in changing
+        },
+    }
+
+
+def described(work: Work, state: str, documents: int, keep: bool) -> Json:
+    family = work.family
+    target = family.target.index if family.target else family.next_target
+    names = {} if state == "same" else {"target": target, **({"kept": kept_as(family, target)} if keep else {})}
+    return {"state": state, "documents": documents, **names}
+
+
+def copied(work: Work, state: str, documents: int) -> int:
+    """How many of its documents are where they are to be."""
+    if state in ("same", "switched"):
+        return documents
+    if state != "copying" or work.task is None:
+        return 0
+    rest: int = work.task.total - work.task.done
+    return max(0, documents - rest)
+
+
+def summary(states: list[str], done: int, documents: int) -> str:
+    as_asked = states.count("same") + states.count("switched")
+    others = [f"{states.count(state)} {state}" for state in ("copying", "waiting") if state in states]
+    said = ", ".join([f"{as_asked} of {len(states)} indices as asked", *others])
+    return f"{said}; {done} of {documents} documents"
+
+
+def run(module: AnsibleModule, cluster: Cluster) -> tuple[Json, list[BrokenError]]:
+    params = module.params
+    families = chosen(cluster.families(params["source"]), params["first"], params["last"])
+    works = [look(cluster, family, params) for family in families]
+    sizes = cluster.sizes([family.live.index for family in families])
+    states: dict[str, str] = {}
+    broken: list[BrokenError] = []
+    # Those that have begun come first, so that no more are on the way than may be.
+    for work in sorted(works, key=lambda work: (work.family.target is None, work.family.name)):
+        name = work.family.name
+        if work.step == NOTHING:
+            states[name] = "same"
+        elif module.check_mode or list(states.values()).count("copying") >= params["parallel"]:
+            states[name] = "waiting"
+        else:
+            try:
+                states[name] = advance(cluster, work, params["keep_source"])
+            except BrokenError as error:
+                states[name] = "broken"
+                broken.append(error)
+    documents = {work.family.name: sizes[work.family.live.index][0] for work in works}
+    done = sum(copied(work, states[work.family.name], documents[work.family.name]) for work in works)
+    result = {
+        "changed": any(work.step != NOTHING for work in works),
+        "done": not {"copying", "waiting", "broken"} & set(states.values()),
+        "summary": summary(list(states.values()), done, sum(documents.values())),
+        "documents": sum(documents.values()),
+        "copied": done,
+        "indices": {
+            work.family.name: described(
+                work, states[work.family.name], documents[work.family.name], params["keep_source"]
+            )
+            for work in works
+        },
+        "diff": diff(works),
+    }
+    if module.check_mode:
+        result["bytes"] = sum(sizes[work.family.live.index][1] for work in works if work.step != NOTHING)
+    return result, broken
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **CONNECTION_SPEC,
+            **WAIT_SPEC,
+            "source": {"type": "list", "elements": "str", "required": True},
+            "first": {"type": "str"},
+            "last": {"type": "str"},
+            "settings": {"type": "dict", "default": {}},
+            "mappings": {"type": "dict"},
+            "query": {"type": "dict"},
+            "script": {"type": "dict"},
+            "slices": {"type": "str", "default": "auto"},
+            "rate": {"type": "int", "default": 0},
+            "parallel": {"type": "int", "default": 2},
+            "keep_source": {"type": "bool", "default": True},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    try:
+        cluster = Cluster(Client.from_params(params), params["slices"], params["rate"] or -1)
+        result, broken = run(module, cluster)
+    except ElasticsearchError as error:
+        module.fail_json(msg=f"{error} The same call goes on where this one was.")
+    except PipelineError as error:
+        module.fail_json(msg=str(error))
+    if broken:
+        failures = [asdict(failure) for error in broken for failure in error.failures]
+        module.fail_json(**result, msg=" ".join(map(str, broken)), failures=failures)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

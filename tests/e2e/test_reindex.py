@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The day's index made anew by new templates, while it is written and searched."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import pytest
+import yaml
+
+from .conftest import ROOT, Landscape, grown
+
+HITS, RATE = 900, 30
+TEMPLATE = "simple-analytics-events-mappings"
+
+
+@pytest.fixture(scope="module")
+def day() -> str:
+    return f"{datetime.now(UTC):%Y.%m.%d}"
+
+
+@contextmanager
+def searched(landscape: Landscape) -> Iterator[list[int]]:
+    """How many documents a reader finds, again and again. A search that fails ends the test."""
+    over, found = threading.Event(), list[int]()
+
+    def search() -> None:
+        while not over.wait(0.05):
+            found.append(landscape.elasticsearch("reader", "/simple-analytics-events/_count")["count"])
+
+    searcher = threading.Thread(target=search)
+    searcher.start()
+    try:
+        yield found
+        assert searcher.is_alive()
+    finally:
+        over.set()
+        searcher.join()
+
+
+def action_of(landscape: Landscape, index: str) -> tuple[str, object]:
+    """The index behind a name, and its mapping of `event.action`."""
+    ((concrete, made),) = landscape.elasticsearch("elastic", f"/{index}/_mapping").items()
+    return concrete, made["mappings"]["properties"]["event"]["properties"]["action"]
+
+
+def test_nobody_notices_and_nothing_is_lost(landscape: Landscape, day: str) -> None:
+    before = landscape.known()
+    index = f"simple-analytics-events-{day}"
+    asked = ["-e", f"elasticsearch_reindex_first={day}", "-e", "elasticsearch_reindex_wait_sleep=1"]
+    template = yaml.safe_load((ROOT / "templates/index/component_template" / f"{TEMPLATE}.yml").read_text())
+    action = template["template"]["mappings"]["properties"]["event"]["properties"]["action"]
+    _, former = action_of(landscape, index)
+    wanted = {**action, "ignore_above": 512}
+    template["template"]["mappings"]["properties"]["event"]["properties"]["action"] = wanted
+    landscape.elasticsearch("elastic", f"/_component_template/{TEMPLATE}", "PUT", template)
+    traffic = landscape.traffic("--hits", str(HITS), "--rate", str(RATE), "--seed", "11")
+
+    with searched(landscape) as found:
+        said = landscape.playbook("reindex", *asked)
+        filled, mapping = action_of(landscape, index)
+        assert (mapping, re.search(r"1 of 1 indices as asked", said) is not None) == (wanted, True), said
+        assert traffic.poll() is None
+        landscape.playbook("search")  # puts the template right
+
+        slow = ["ansible-playbook", "playbooks/reindex.yml", *asked, "-e", "elasticsearch_reindex_rate=100"]
+        killed = subprocess.Popen(slow, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        assert killed.stdout is not None
+        next(line for line in killed.stdout if re.search(r"1 copying", line))
+        os.killpg(killed.pid, signal.SIGKILL)
+        killed.communicate()
+        assert action_of(landscape, index) == (filled, wanted)
+        landscape.playbook("reindex", *asked)
+        final, mapping = action_of(landscape, index)
+        assert (mapping, final > filled) == (former, True)
+        sent = landscape.sent(traffic)
+    assert found == sorted(found)
+
+    changes = grown(before, landscape.audit())
+    assert changes["repeated"] == changes["lost"] == 0
+    assert changes["events"] == changes["archived"] == changes["indexed"] == sent["event"]
+    assert re.search(r"^elasticsearch-1 .*changed=0", landscape.playbook("reindex", *asked), flags=re.MULTILINE)

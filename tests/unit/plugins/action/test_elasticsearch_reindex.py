@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+from unittest.mock import Mock
+
+import pytest
+from ansible.playbook.task import Task
+from ansible_collections.simple_analytics.pipeline.plugins.action import elasticsearch_reindex
+from ansible_collections.simple_analytics.pipeline.plugins.plugin_utils import _progress
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """Each pause takes ten seconds."""
+    fake = Mock()
+    fake.monotonic.side_effect = lambda: 10.0 * fake.sleep.call_count
+    monkeypatch.setattr(_progress, "time", fake)
+    monkeypatch.setattr(elasticsearch_reindex, "time", fake)
+    return fake
+
+
+def answer(copied: int, state: str, changed: bool = True) -> dict[str, t.Any]:
+    return {
+        "changed": changed,
+        "done": state in ("same", "switched"),
+        "summary": f"{copied} of 300 documents",
+        "copied": copied,
+        "documents": 300,
+        "indices": {"day": {"state": state}},
+        "diff": {"before": {}, "after": {"day": {}} if changed else {}},
+    }
+
+
+def action(*answers: dict[str, t.Any]) -> elasticsearch_reindex.ActionModule:
+    task = Mock(spec=Task, args={"source": ["day"], "wait": True}, async_val=0, check_mode=False)
+    task.get_name.return_value = "Reindex"
+    action = elasticsearch_reindex.ActionModule(task, Mock(), Mock(), Mock(), Mock(), None)
+    action._display = Mock()
+    action._execute_module = Mock(side_effect=answers)
+    return action
+
+
+@pytest.mark.usefixtures("clock")
+def test_it_says_how_fast_it_is_and_how_long_it_will_take() -> None:
+    reindex = action(answer(0, "copying"), answer(100, "copying"), answer(300, "same", changed=False))
+    result = reindex.run(task_vars={})
+    assert [each.args[0] for each in reindex._display.display.call_args_list] == [
+        "Reindex: 0 of 300 documents",
+        "Reindex: 100 of 300 documents, 10 a second, 20 s left",
+    ]
+    assert (result["changed"], result["done"]) == (True, True)
+    assert result["indices"] == {"day": {"state": "switched"}}
+    assert result["diff"]["after"] == {"day": {}}
+
+
+@pytest.mark.usefixtures("clock")
+def test_nothing_to_do_is_no_change() -> None:
+    assert action(answer(300, "same", changed=False)).run(task_vars={}) == answer(300, "same", changed=False)

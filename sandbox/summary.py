@@ -12,10 +12,13 @@ from pathlib import Path
 
 from sandbox.local import EDGE, ELASTICSEARCH
 
+NEWEST = f"{ELASTICSEARCH}/simple-analytics-events/_search?size=1&sort=@timestamp:desc&pretty"
 LOOK = f"""
 Send a hit:        curl '{EDGE}/pixel.gif?event=view&url=https%3A%2F%2Fexample.org%2F'
-Query the index:   curl --insecure --user reader '{ELASTICSEARCH}/simple-analytics-events/_search?size=1&pretty'
-  its password:    . .venv/bin/activate; ansible-playbook sandbox/password.yml
+The reader's password:
+                   . .venv/bin/activate; ansible-playbook sandbox/password.yml
+See it, in a minute at most:
+                   curl --insecure --user reader '{NEWEST}'
 Account again:     . .venv/bin/activate; ansible-playbook playbooks/audit.yml -e @.cache/demo.json
 Stop it all:       make stop
 """

@@ -14,4 +14,5 @@ class ActionModule(WaitingAction):  # type: ignore[misc] # Ansible carries no ty
         return bool(result["closed"])
 
     def progress(self, result: dict[str, t.Any]) -> str:
-        return f"{result['summary']} ({result['waiting']} raw objects wait)"
+        # What is on its way counts as lost until it has arrived, which the word alone would not say.
+        return f"not all has arrived yet, {result['summary']} ({result['waiting']} raw objects wait)"

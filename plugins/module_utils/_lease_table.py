@@ -45,7 +45,7 @@ class LeaseTable:
         self._dynamodb, self.name = dynamodb, name
         self._missing = (
             f"there is no table {name!r} in this account and region. A consumer makes the one named as its application"
-            " when it first runs."
+            " when it first runs: is this the name of one that has?"
         )
 
     def read(self) -> dict[str, Lease]:

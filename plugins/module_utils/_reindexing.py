@@ -238,8 +238,10 @@ class Cluster:
         """An equal index under another name, which shares the files."""
         # All other settings are taken over.
         settings = {name: source.settings.get(name) for name in ("number_of_replicas", "auto_expand_replicas")}
-        if self._client.get(f"/{quote(kept)}"):
-            self._client.request("DELETE", f"/{quote(kept)}")  # of a run that ended right here
+        if self._client.get(f"/{quote(kept)}"):  # of a run that ended right here
+            if self._contents(kept, None) == self._contents(source.index, None):
+                return
+            self._client.request("DELETE", f"/{quote(kept)}")
         self._client.request("POST", f"/{quote(source.index)}/_clone/{quote(kept)}", {"settings": settings})
         health = self._client.request("GET", f"/_cluster/health/{quote(kept)}?wait_for_status=yellow&timeout=20s")
         if health["timed_out"]:

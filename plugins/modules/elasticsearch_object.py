@@ -28,7 +28,7 @@ options:
       - What the object is.
     type: str
     required: true
-    choices: [component_template, index_template, role, user]
+    choices: [component_template, index_template, repository, role, user]
   name:
     description:
       - Name of the object.
@@ -129,6 +129,7 @@ KINDS = {
         lambda answer, name: answer["index_templates"][0]["index_template"],
         TEMPLATE_DATES,
     ),
+    "repository": Kind("/_snapshot/", lambda answer, name: answer[name], ("uuid",)),
     "role": Kind("/_security/role/", lambda answer, name: answer[name], ("transient_metadata",)),
     "user": Kind("/_security/user/", lambda answer, name: answer[name], ("username",)),
 }
@@ -159,6 +160,8 @@ def normal(kind: str, body: dict[str, t.Any]) -> dict[str, t.Any]:
     result = {key: value for key, value in body.items() if key not in KINDS[kind].added}
     if "settings" in (result.get("template") or {}):
         result["template"] = {**result["template"], "settings": flatten(result["template"]["settings"])}
+    if kind == "repository" and "settings" in result:
+        result["settings"] = {key: text(value) for key, value in result["settings"].items()}
     if kind == "role" and "indices" in result:
         result["indices"] = [{"allow_restricted_indices": False, **entry} for entry in result["indices"]]
     return result

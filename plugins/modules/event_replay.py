@@ -191,13 +191,15 @@ unreadable:
 
 import gc
 import typing as t
+from datetime import UTC, datetime
+from math import ceil
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._archive import Selection
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import CONNECTION_SPEC, Client
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger_stores import Bucket
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._moments import parse_moment
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._moments import age, parse_moment
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._pace import Pace
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._replay import (
     Manifest,
@@ -224,9 +226,11 @@ SHARD_BYTES = 512 * 1024
 TOLD = ("done", "summary", "events", "older", "refused", "reasons", "unreadable")
 
 
-def selection(params: dict[str, t.Any]) -> Selection:
+def selection(params: dict[str, t.Any], now: datetime) -> Selection:
     """The question."""
     since, until = parse_moment(params["from"]), parse_moment(params["until"])
+    if since > now:
+        raise PipelineError(f"from {params['from']!r} lies {age(since - now)} in the future.")
     if since >= until:
         raise PipelineError(f"from {params['from']!r} is no earlier than until {params['until']!r}.")
     return Selection(since, until, params["match"])
@@ -246,11 +250,11 @@ def count(replay: t.Callable[[Target], None], rates: tuple[float, float]) -> dic
     target = NoTarget()
     replay(target)
     spans = [much / rate for much, rate in zip((target.events, target.size), rates, strict=True) if rate]
-    return {"left": target.events, "bytes": target.size, "duration": round(max(spans, default=0))}
+    return {"left": target.events, "bytes": target.size, "duration": ceil(max(spans, default=0))}
 
 
 def run(module: AnsibleAWSModule, s3: t.Any, kinesis: t.Any, client: Client | None) -> dict[str, t.Any]:  # noqa: ANN401 - as above
-    params, chosen = module.params, selection(module.params)
+    params, chosen = module.params, selection(module.params, datetime.now(UTC))
     name = params["name"] or replay_name(chosen, params["target"])
     bucket, manifest = Bucket(s3, params["events_bucket"]), Manifest(s3, params["events_bucket"], name)
     rates = pace(params, kinesis)

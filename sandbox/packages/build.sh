@@ -41,7 +41,7 @@ package logstash "$(digest logstash ../logstash)" bash logstash/deb.sh ../logsta
 
 contents=$(printf '%s\n' "${made[@]}" | cat - repository.sh | sha256sum)
 if [ "$contents" != "$(cat "$cache/packages/.contents" 2> /dev/null)" ]; then
-  bash repository.sh "$cache/packages" "$cache/keys" "${made[@]}"
+  bash repository.sh "$cache/packages" "$cache/keys" 9.x "${made[@]}"
   echo "$contents" > "$cache/packages/.contents"
   echo "signed the repository"
 fi

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Lays packages out as the vendor's signed APT repository. usage: repository.sh FOLDER KEYS DEB...
+# Lays packages out as the vendor's signed APT repository. usage: repository.sh FOLDER KEYS SERIES DEB...
 set -euo pipefail
-folder=$1 keys=$2
-shift 2
+folder=$1 keys=$2 series=$3
+shift 3
 export GNUPGHOME=$keys
 
 if [ ! -d "$keys" ]; then
@@ -12,7 +12,7 @@ fi
 gpg --batch --quiet --with-colons --list-keys 2> /dev/null | sed -n 's/^fpr:*\(.*\):/\1/p' > "$folder/fingerprint"
 gpg --batch --armor --export > "$folder/GPG-KEY-elasticsearch"
 
-apt=$folder/packages/9.x/apt
+apt=$folder/packages/$series/apt
 release=dists/stable/main/binary-$(dpkg --print-architecture)
 for deb in "$@"; do
   name=$(dpkg-deb --field "$deb" Package)

@@ -20,6 +20,7 @@ KEYS = {
     "elasticsearch_ca_certificate",
     "elasticsearch_ca_key",
     "elasticsearch_elastic_password",
+    "elasticsearch_housekeeper_password",
     "elasticsearch_kibana_password",
     "elasticsearch_reader_password",
     "elasticsearch_writer_password",
@@ -29,6 +30,7 @@ ROTATABLE = [
     "elasticsearch_writer_password",
     "elasticsearch_reader_password",
     "elasticsearch_kibana_password",
+    "elasticsearch_housekeeper_password",
     "visitor_secret",
 ]
 # The random ones in a task; of the authority its key, then both in the store.

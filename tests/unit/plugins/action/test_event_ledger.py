@@ -67,8 +67,8 @@ def test_each_reading_on_the_way_is_told() -> None:
     run = Run(reading(False, 3), reading(False, 1), reading(True), wait="yes")
     assert run.result()["closed"] is True
     assert run.shown == [
-        "Read the ledger: ledger: lost=3 (3 raw objects wait)",
-        "Read the ledger: ledger: lost=1 (1 raw objects wait)",
+        "Read the ledger: not all has arrived yet, ledger: lost=3 (3 raw objects wait)",
+        "Read the ledger: not all has arrived yet, ledger: lost=1 (1 raw objects wait)",
     ]
 
 

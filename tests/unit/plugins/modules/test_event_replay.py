@@ -85,6 +85,7 @@ class TestRun:
             ({"from": SPAN["until"]}, "from '2026-11-24T13:00:00Z' is no earlier than until '2026-11-24T13:00:00Z'"),
             ({"from": "30d"}, "'30d' is no time: say 2026-11-24T18:00:00Z, or seconds since 1970"),
             ({"until": "2026-11-24"}, "'2026-11-24' has no time zone"),
+            ({"from": "9026-01-01T00:00:00Z", "until": "9026-01-02T00:00:00Z"}, "from '9026.*' lies .* in the future"),
         ],
     )
     def test_a_question_that_is_none_is_refused(self, s3: FakeS3, options: dict[str, t.Any], sentence: str) -> None:

@@ -25,7 +25,7 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     run("dpkg-deb", "--build", base / "root", base / "sample-0123.deb")
     (base / "www").mkdir()
-    run("bash", PACKAGES / "repository.sh", base / "www", base / "keys", base / "sample-0123.deb")
+    run("bash", PACKAGES / "repository.sh", base / "www", base / "keys", "9.x", base / "sample-0123.deb")
     return base
 
 
@@ -52,5 +52,5 @@ def test_index_names_the_package_where_it_lies(mirror: Path) -> None:
 
 def test_a_second_signing_keeps_the_key(mirror: Path) -> None:
     before = (mirror / "www" / "fingerprint").read_text()
-    run("bash", PACKAGES / "repository.sh", mirror / "www", mirror / "keys", mirror / "sample-0123.deb")
+    run("bash", PACKAGES / "repository.sh", mirror / "www", mirror / "keys", "9.x", mirror / "sample-0123.deb")
     assert (mirror / "www" / "fingerprint").read_text() == before

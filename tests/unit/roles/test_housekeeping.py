@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import importlib.util
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROGRAM = Path(__file__).resolve().parents[3] / "roles" / "elasticsearch" / "files" / "housekeeping.py"
+spec = importlib.util.spec_from_file_location("housekeeping", PROGRAM)
+assert spec
+assert spec.loader
+housekeeping = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(housekeeping)
+
+TODAY = date(2026, 11, 28)
+REPOSITORY = "/_snapshot/backup"
+
+
+class Cluster:
+    """Knows indices and snapshots, and remembers what it was told to do."""
+
+    def __init__(self, *indices: str, state: str = "SUCCESS", snapshots: tuple[str, ...] = ()) -> None:
+        self.indices, self.snapshots, self.state = indices, list(snapshots), state
+        self.told: list[tuple[str, str]] = []
+
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        if method != "GET":
+            self.told.append((method, path))
+            if body is not None:
+                self.snapshots.append(path.removeprefix(f"{REPOSITORY}/"))
+            return {}
+        if path.startswith("/_resolve"):
+            return {"indices": [{"name": index} for index in self.indices]}
+        wanted = path.removeprefix(f"{REPOSITORY}/")
+        found = [name for name in self.snapshots if wanted in ("*", name)]
+        return {"snapshots": [{"snapshot": name, "state": self.state, "failures": ["why"]} for name in found]}
+
+
+def of(day: str, number: str = "") -> str:
+    return f"simple-analytics-events-{day}{number}"
+
+
+class TestRetention:
+    def test_a_day_goes_when_as_many_as_stay_lie_after_it(self) -> None:
+        indices = [of("2026.11.25"), of("2026.11.26"), of("2026.11.28"), of("2026.11.30")]
+        assert housekeeping.over(indices, TODAY, 2) == [of("2026.11.25")]
+
+    def test_what_a_reindex_made_of_it_goes_too(self) -> None:
+        indices = [of("2026.11.20", "-000000"), of("2026.11.20", "-000001")]
+        assert housekeeping.over(indices, TODAY, 1) == indices
+
+    @pytest.mark.parametrize(
+        "index", ["simple-analytics-events-2026.11", "other-2026.01.01", of("2026.01.01", "-mine")]
+    )
+    def test_other_names_stay(self, index: str) -> None:
+        assert housekeeping.over([index], TODAY, 1) == []
+
+    def test_each_is_deleted_by_its_name(self) -> None:
+        cluster = Cluster(of("2026.11.01"), of("2026.11.28"))
+        assert housekeeping.retain(cluster, TODAY, 7, check=False) == [f"{of('2026.11.01')} removed"]
+        assert cluster.told == [("DELETE", f"/{of('2026.11.01')}?ignore_unavailable=true")]
+
+    def test_a_check_deletes_nothing(self) -> None:
+        cluster = Cluster(of("2026.11.01"))
+        assert housekeeping.retain(cluster, TODAY, 7, check=True) == [f"{of('2026.11.01')} would be removed"]
+        assert cluster.told == []
+
+
+class TestSnapshot:
+    def test_one_a_day_and_the_oldest_goes(self) -> None:
+        cluster = Cluster(snapshots=(of("2026.11.26"), of("2026.11.27"), "by-hand"))
+        said = housekeeping.snapshot(cluster, TODAY, "backup", 2, check=False)
+        assert said == [f"{of('2026.11.28')} taken", f"{of('2026.11.26')} removed"]
+        assert cluster.told == [
+            ("PUT", f"{REPOSITORY}/{of('2026.11.28')}"),
+            ("DELETE", f"{REPOSITORY}/{of('2026.11.26')}"),
+        ]
+
+    def test_the_second_of_a_day_is_none(self) -> None:
+        cluster = Cluster(snapshots=(of("2026.11.28"),))
+        assert housekeeping.snapshot(cluster, TODAY, "backup", 2, check=False) == []
+        assert cluster.told == []
+
+    def test_a_check_takes_none(self) -> None:
+        cluster = Cluster(snapshots=(of("2026.11.27"),))
+        said = housekeeping.snapshot(cluster, TODAY, "backup", 1, check=True)
+        assert said == [f"{of('2026.11.28')} would be taken", f"{of('2026.11.27')} would be removed"]
+        assert cluster.told == []
+
+    def test_one_that_failed_is_an_error_and_removes_none(self) -> None:
+        cluster = Cluster(state="PARTIAL", snapshots=(of("2026.11.27"),))
+        with pytest.raises(SystemExit, match=f"The snapshot {of('2026.11.28')} is PARTIAL: .*why"):
+            housekeeping.snapshot(cluster, TODAY, "backup", 1, check=False)
+        assert [method for method, _ in cluster.told] == ["PUT"]

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keeps a cluster's house: removes the indices of days that are over, and takes a snapshot of all others each day.
 

@@ -96,6 +96,26 @@ class Client:
         return response.meta.status, response.body or {}
 
 
+def flatten(settings: dict[str, t.Any], prefix: str = "") -> dict[str, t.Any]:
+    """Index settings as the cluster would list them: full names, texts."""
+    flat: dict[str, t.Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            name = f"{prefix}{key}"
+            flat[name if name.startswith("index.") else f"index.{name}"] = text(value)
+    return flat
+
+
+def text(value: object) -> object:
+    if isinstance(value, list):
+        return [text(each) for each in value]
+    if value is None:
+        return None
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _tls(url: str, ca_path: str | None) -> dict[str, str]:
     # Without an authority of its own the library falls back to the system's.
     return {"ca_certs": ca_path} if ca_path and url.startswith("https:") else {}

@@ -19,6 +19,8 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import flatten
+
 Json = dict[str, t.Any]
 NUMBERED = re.compile(r"(?P<name>.+)-(?P<number>\d{6})")
 # Where a target keeps what is to be known of its making.
@@ -45,30 +47,24 @@ def number_of(index: str) -> int:
     return int(found["number"]) if found else -1
 
 
-def flat(settings: Mapping[str, t.Any], prefix: str = "") -> dict[str, str]:
-    """Settings by their full names, as texts."""
-    found: dict[str, str] = {}
-    for key, value in settings.items():
-        name = f"{prefix}{key}".removeprefix("index.")
-        if isinstance(value, Mapping):
-            found |= flat(value, f"{name}.")
-        else:
-            found[name] = str(value).lower() if isinstance(value, bool) else str(value)
-    return {name: value for name, value in found.items() if name.split(".")[0] not in ADDED}
+def flat(settings: Json) -> Json:
+    """Settings that can be given, by their names within `index`."""
+    named = {name.removeprefix("index."): value for name, value in flatten(settings).items()}
+    return {name: value for name, value in named.items() if name.split(".")[0] not in ADDED}
 
 
 @dataclass(frozen=True)
 class Asked:
     """What the new index is to be, and which documents go there."""
 
-    settings: Json
+    settings: Json  # flat, as those of an index here
     mappings: Json
     query: Json | None = None
     script: Json | None = None
 
     @property
     def digest(self) -> str:
-        said = [flat(self.settings), self.mappings, self.query, self.script]
+        said = [self.settings, self.mappings, self.query, self.script]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -80,7 +76,7 @@ class Index:
     uuid: str
     aliases: Mapping[str, Json]
     mappings: Json
-    settings: dict[str, str]
+    settings: Json
 
     @classmethod
     def of(cls, index: str, found: Json) -> Index:
@@ -109,11 +105,7 @@ class Index:
         if self.mark:
             return bool(self.mark["asked"] == asked.digest)
         changes = asked.query or asked.script
-        return (
-            not changes
-            and self.plain_mappings == asked.mappings
-            and flat(asked.settings).items() <= self.settings.items()
-        )
+        return not changes and self.plain_mappings == asked.mappings and asked.settings.items() <= self.settings.items()
 
 
 @dataclass(frozen=True)

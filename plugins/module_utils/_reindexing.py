@@ -137,7 +137,7 @@ class Cluster:
         """Have the next run copy again."""
         self._mark(target, task=None)
 
-    def copy(self, family: Family, target: Index, asked: Asked, begun: bool) -> None:
+    def copy(self, family: Family, target: Index, asked: Asked, begun: bool) -> Index:
         """Begin a pass: of everything, or of what changed since the one before it began."""
         mark = target.mark
         since = min(mark["upcoming"]) if begun else mark["since"]
@@ -145,7 +145,7 @@ class Cluster:
         target = self._mark(target, since=since, upcoming=self._operations(family.live.index))
         # A pass reads by searching, which finds no operation before a refresh.
         self._client.request("POST", f"/{quote(family.live.index)}/_refresh")
-        self._mark(target, task=self._running(target.index) or self._start(family, target, asked))
+        return self._mark(target, task=self._running(target.index) or self._start(family, target, asked))
 
     def _start(self, family: Family, target: Index, asked: Asked) -> str:
         since = {"range": {"_seq_no": {"gt": target.mark["since"]}}}
@@ -188,8 +188,7 @@ class Cluster:
         hurry = Cluster(self._client, self._slices, -1)
         begun = True
         while True:
-            hurry.copy(family, target, asked, begun)
-            target = self._index(target.index)
+            target = hurry.copy(family, target, asked, begun)
             while (task := hurry.task(target)) and task.state == "running":
                 time.sleep(POLL_SECONDS)
             if task and task.state == "ended":

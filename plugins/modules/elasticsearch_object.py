@@ -97,6 +97,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import (
     CONNECTION_SPEC,
     Client,
+    flatten,
+    text,
 )
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 
@@ -133,26 +135,6 @@ KINDS = {
     "role": Kind("/_security/role/", lambda answer, name: answer[name], ("transient_metadata",)),
     "user": Kind("/_security/user/", lambda answer, name: answer[name], ("username",)),
 }
-
-
-def flatten(settings: dict[str, t.Any], prefix: str = "") -> dict[str, t.Any]:
-    """Index settings as the cluster would list them: full names, texts."""
-    flat: dict[str, t.Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            flat.update(flatten(value, f"{prefix}{key}."))
-        else:
-            name = f"{prefix}{key}"
-            flat[name if name.startswith("index.") else f"index.{name}"] = text(value)
-    return flat
-
-
-def text(value: object) -> object:
-    if isinstance(value, list):
-        return [text(each) for each in value]
-    if value is None:
-        return None
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def normal(kind: str, body: dict[str, t.Any]) -> dict[str, t.Any]:

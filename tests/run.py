@@ -12,12 +12,14 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 REPORTS = ROOT / ".cache" / "reports"
+LAST_LINES = 40  # of a failed part, said once more at the end: a CI's page may show no more than that
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Outcome:
     passed: int
     failed: int
     seconds: float
+    last_lines: str
 
 
 def junit_counts(report: Path) -> tuple[int, int]:
@@ -89,22 +92,22 @@ def run(part: Part, live: bool) -> Outcome:
     report.unlink(missing_ok=True)
     command = f"{part.command} --junit-xml={report}" if part.is_pytest else part.command
     start = time.monotonic()
-    done = subprocess.run(
-        ["bash", "-c", command],
-        cwd=ROOT,
-        check=False,
-        stdout=None if live else subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    lines: deque[str] = deque(maxlen=LAST_LINES if live else None)
+    with subprocess.Popen(
+        ["bash", "-c", command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        for line in process.stdout or ():
+            lines.append(line)
+            if live:
+                print(line, end="", flush=True)
     seconds = time.monotonic() - start
     if not live:
-        print(f"\n== {part.name} ended after {seconds:.0f} s\n{done.stdout}", end="", flush=True)
-    code = done.returncode
+        print(f"\n== {part.name} ended after {seconds:.0f} s\n{''.join(lines)}", end="", flush=True)
+    code = process.returncode
     passed, failed = junit_counts(report) if report.exists() else (int(code == 0), int(code != 0))
     if code != 0 and failed == 0:
         failed = 1  # it died outside its test cases
-    return Outcome(part.name, passed, failed, seconds)
+    return Outcome(part.name, passed, failed, seconds, "".join([*lines][-LAST_LINES:]))
 
 
 def run_all(parts: list[Part]) -> list[Outcome]:
@@ -127,9 +130,12 @@ def select(words: list[str]) -> list[Part]:
 
 
 def main() -> int:
-    os.environ["NO_COLOR"] = "1"
+    os.environ |= {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
     REPORTS.mkdir(parents=True, exist_ok=True)
     outcomes = run_all(select(sys.argv[1:]))
+    for outcome in outcomes:
+        if outcome.failed:
+            print(f"\n== {outcome.name} failed, and ended with\n{outcome.last_lines}", end="")
     print("\npart                   passed  failed   seconds")
     for outcome in outcomes:
         print(f"{outcome.name:<22} {outcome.passed:>6}  {outcome.failed:>6}  {outcome.seconds:>8.1f}")

@@ -19,9 +19,10 @@ with suppress(ImportError):  # AnsibleAWSModule says what is missing
 
 # Shards are independent of each other, so their calls go out side by side, over one client's connections.
 WORKERS = 32
-CLIENT_CONFIG = {"retries": {"mode": "standard", "total_max_attempts": 10}, "max_pool_connections": WORKERS}
+# Not botocore's mode `standard`, in which all threads of a client share a hundred retries.
+CLIENT_CONFIG = {"retries": {"mode": "legacy", "total_max_attempts": 10}, "max_pool_connections": WORKERS}
 T = t.TypeVar("T")
-FORBIDDEN = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+FORBIDDEN = {"AccessDenied", "AccessDeniedException", "KMSAccessDeniedException"}
 
 
 @contextmanager

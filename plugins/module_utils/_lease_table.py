@@ -16,9 +16,9 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws imp
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases import (
     Lease,
+    NoConsumerError,
     Position,
     Row,
-    SeveralStreamsError,
     read_leases,
     strangers,
 )
@@ -66,10 +66,7 @@ class LeaseTable:
             if lease and lease.rewind == rewind:
                 return
             if lease and lease.rewind != former:
-                raise PipelineError(
-                    f"Failed to place the lease of {shard.id} in {self.name!r}: the rewind {lease.rewind!r} has placed"
-                    " it meanwhile. See where that one went, then begin a new one."
-                )
+                raise self._overtaken(lease)
         raise PipelineError(
             f"Failed to place the lease of {shard.id} in {self.name!r}: it changed {ATTEMPTS} times meanwhile."
         )
@@ -81,8 +78,16 @@ class LeaseTable:
             if found is None or self._delete(found):
                 return
             found = self._get(lease.shard)
+            if found and found.rewind != lease.rewind:
+                raise self._overtaken(found)
         raise PipelineError(
             f"Failed to remove the lease of {lease.shard} in {self.name!r}: it changed {ATTEMPTS} times meanwhile."
+        )
+
+    def _overtaken(self, lease: Lease) -> PipelineError:
+        return PipelineError(
+            f"Failed to place the lease of {lease.shard} in {self.name!r}: the rewind {lease.rewind!r} has placed"
+            " it meanwhile. See where that one went, then begin a new one."
         )
 
     def _get(self, shard: str) -> Lease | None:
@@ -160,7 +165,7 @@ def tables_of(dynamodb: t.Any, shards: Mapping[str, Shard]) -> list[LeaseTable]:
             return False
         try:
             leases = LeaseTable(dynamodb, name).read()
-        except SeveralStreamsError:
+        except NoConsumerError:
             return False
         return bool(leases) and not strangers(shards, leases)
 

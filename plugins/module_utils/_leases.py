@@ -22,13 +22,15 @@ TRIM_HORIZON, AT_TIMESTAMP, LATEST, SHARD_END = "TRIM_HORIZON", "AT_TIMESTAMP", 
 # A consumer whose row says AT_TIMESTAMP has done nothing yet, and its own configuration knows the time.
 NAMED = {TRIM_HORIZON: 0, AT_TIMESTAMP: 0, LATEST: 2, SHARD_END: 3}
 LEASE = "LEASE"
+# What every lease has, and no other row.
+MARKS = {"leaseKey", "leaseCounter", "checkpoint"}
 
 Row = dict[str, dict[str, t.Any]]
 """An item as DynamoDB's own JSON has it, such as {"leaseCounter": {"N": "17"}}."""
 
 
-class SeveralStreamsError(PipelineError):  # type: ignore[misc] # mypy finds no collections
-    """A table is that of a consumer of several streams."""
+class NoConsumerError(PipelineError):  # type: ignore[misc] # mypy finds no collections
+    """A table is not that of a consumer of one stream."""
 
 
 class Position(t.NamedTuple):
@@ -79,18 +81,18 @@ class Lease:
 
 
 def read_leases(table: str, rows: t.Iterable[Row]) -> dict[str, Lease]:
-    """The leases among the rows of a table, by shard. KCL 3.5 keeps notes of other kinds between them."""
+    """The leases among the rows of a table, by shard. KCL 3.5 keeps notes of other kinds there, and so may people."""
     leases = {}
     for row in rows:
-        if row.get("entityType", {}).get("S", LEASE) != LEASE:
+        if row.get("entityType", {}).get("S", LEASE) != LEASE or not row.keys() >= MARKS:
             continue
         try:
             lease = Lease.of(row)
             lease.position.order  # noqa: B018 - a checkpoint that is neither a name nor a number has none
         except (KeyError, ValueError) as error:
-            raise PipelineError(f"Table {table!r} holds a row that is no lease of a shard: {row!r}.") from error
+            raise NoConsumerError(f"Table {table!r} holds a row that is no lease of a shard: {row!r}.") from error
         if ":" in lease.shard:
-            raise SeveralStreamsError(
+            raise NoConsumerError(
                 f"Table {table!r} is that of a consumer of several streams ({lease.shard}), which cannot be rewound."
             )
         leases[lease.shard] = lease

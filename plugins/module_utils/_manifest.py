@@ -30,6 +30,7 @@ class Manifest:
     application: str
     stream: str
     moves: list[Move]
+    settled: bool = True  # whether no shard can have come to it that a reshard made meanwhile
     written: set[str] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
@@ -50,7 +51,8 @@ class Manifest:
             later = [found for entry in entries for found in entry.get("moves", [])]
             moves = [_move(found) for found in (*plan["moves"], *later)]
             written = {entry["written"] for entry in entries if "written" in entry}
-            return cls(path, plan["id"], plan["application"], plan["stream"], moves, written)
+            settled = plan["settled"] or any("settled" in entry for entry in entries)
+            return cls(path, plan["id"], plan["application"], plan["stream"], moves, settled, written)
         except OSError as error:
             raise PipelineError(f"Failed to read the manifest {path}: {error.strerror}.") from error
         except (KeyError, TypeError, ValueError) as error:
@@ -71,6 +73,7 @@ class Manifest:
             "id": self.id,
             "application": self.application,
             "stream": self.stream,
+            "settled": self.settled,
             "moves": [_entry_of(move) for move in self.moves],
         }
         self._append(plan, "x")
@@ -79,6 +82,11 @@ class Manifest:
         """Plan more of the same rewind."""
         self._append({"moves": [_entry_of(move) for move in moves]}, "a")
         self.moves += moves
+
+    def settle(self) -> None:
+        """Nothing more comes to it."""
+        self.settled = True
+        self._append({"settled": True}, "a")
 
     def note(self, shard: str) -> None:
         """Say that a shard's lease is written."""
@@ -89,7 +97,8 @@ class Manifest:
     def _append(self, entry: dict[str, t.Any], mode: str) -> None:
         try:
             with open(self.path, mode, encoding="utf-8") as file:
-                file.write(json.dumps(entry) + "\n")
+                # The end of the line comes first: one that a kill has broken off must not swallow this one.
+                file.write(("" if mode == "x" else "\n") + json.dumps(entry))
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:

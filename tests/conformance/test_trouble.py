@@ -8,7 +8,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import pytest
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases import TRIM_HORIZON, Position
+
+from tests.conformance.matrix import VALUES
 from tests.conformance.services import Aws, Consumer
 from tests.conformance.world import FIRST, SECOND, World, eventually
 
@@ -91,6 +96,83 @@ TROUBLES = {
     "paused-a-minute": paused,
     "resharding": resharding,
 }
+
+
+@pytest.mark.parametrize("library", VALUES["library"])
+def test_what_a_worker_had_without_saying_so_comes_again(library: str, aws: Aws, tmp_path: Path) -> None:
+    """Checkpoints are rare: Logstash writes one each minute."""
+    world = World(library, False, aws, tmp_path, pause=3600)
+    stream, times = world.stream, 1
+
+    def has_read_all() -> bool:
+        everything = [(shard, event) for shard in stream.records for event in stream.events(shard)]
+        return sorted(world.delivered()) == sorted(everything * times)
+
+    try:
+        stream.put(4)
+        world.consumer.start()
+        eventually("read all", has_read_all, world.consumer)
+        stream.date()
+        since = max(stream.records[shard][1].arrival for shard in (FIRST, SECOND))
+        for times in (2, 3):
+            world.manifest = str(tmp_path / f"manifest-{times}")
+            world.rewind(position="at_timestamp", timestamp=since.isoformat())
+            eventually(f"read all {times} times", has_read_all, world.consumer)
+    finally:
+        world.consumer.kill()
+
+
+class Killed(BaseException):
+    """Nothing catches it, as nothing catches a SIGKILL."""
+
+
+def test_a_rewind_that_was_killed_is_completed_and_put_back(
+    aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World("2.7.2", False, aws, tmp_path)
+    stream, table = world.stream, world.table
+
+    def positions() -> dict[str, Position]:
+        return {shard: lease.position for shard, lease in table.read().items()}
+
+    def delivered(start: int) -> list[tuple[str, str]]:
+        return sorted(world.delivered(start))
+
+    def events(start: int) -> list[tuple[str, str]]:
+        """Of both shards, from a record of each on."""
+        return sorted((shard, event) for shard in stream.records for event in stream.events(shard, start))
+
+    try:
+        world.live_through("unchanged")
+        world.end_worker("stopped")
+        former, place, written = positions(), table.place, list[str]()
+
+        def place_one(*arguments: Any) -> None:  # noqa: ANN401 - of several types
+            if written:
+                raise Killed
+            written.append("one")
+            place(*arguments)
+
+        monkeypatch.setattr(table, "place", place_one)
+        with pytest.raises(Killed):
+            world.rewind(position="trim_horizon")
+        monkeypatch.undo()
+        assert sum(position.checkpoint == TRIM_HORIZON for position in positions().values()) == 1
+
+        world.rewind(resume=world.manifest)
+        count, before = len(stream.records[FIRST]), len(world.consumer.lines())
+        stream.put()
+        world.consumer.start()
+        eventually("read all again", lambda: delivered(before) == events(0), world.consumer)
+        eventually("say so", world.is_at_rest, world.consumer)
+        world.end_worker("stopped")
+        world.rewind(restore=world.manifest)
+        assert positions() == former
+        before = len(world.consumer.lines())
+        world.consumer.start()
+        eventually("read on", lambda: delivered(before) == events(count), world.consumer)
+    finally:
+        world.consumer.kill()
 
 
 def test_a_rewind_in_an_unquiet_moment_repeats_everything(library: str, trouble: str, aws: Aws, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from tests.conformance import records
 from tests.conformance.services import Aws, Consumer
 
 FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"
+RESHARDED = "shardId-000000000002"  # the first that a split or merge makes
 NAMES = (f"case{number}-{int(time.time())}" for number in count())
 PATIENCE = 60
 
@@ -34,7 +35,7 @@ def eventually(what: str, holds: Callable[[], bool], consumer: Consumer, patienc
 class World:
     """A stream with its history, and a consumer with one worker that has read all of it. Another one can join it."""
 
-    def __init__(self, library: str, aggregated: bool, aws: Aws, folder: Path) -> None:
+    def __init__(self, library: str, aggregated: bool, aws: Aws, folder: Path, pause: int = 0) -> None:
         name = next(NAMES)
         self.called: set[str] = set()
         self.stream = records.Stream(aws.client("kinesis"), name, aggregated)
@@ -42,7 +43,7 @@ class World:
         self.table = _lease_table.LeaseTable(self.operators(aws, "dynamodb"), name)
         self.reader = _stream.Stream(self.operators(aws, "kinesis"), name)
         self.consumer, self.other = (
-            Consumer(library, aws, name, name, worker, folder) for worker in ("worker", "other")
+            Consumer(library, aws, name, name, worker, folder, pause) for worker in ("worker", "other")
         )
         self.manifest = str(folder / "manifest")
         self.seed()
@@ -114,7 +115,7 @@ class World:
         module = SimpleNamespace(
             check_mode=False,
             params={
-                **dict.fromkeys(("timestamp", "sequence_numbers", "shards", "resume", "restore")),
+                **dict.fromkeys(("position", "timestamp", "sequence_numbers", "shards", "resume", "restore")),
                 **{"clamp": False, "allow_skip": False},
                 "manifest": self.manifest,
                 **params,

@@ -55,7 +55,6 @@ def test_rows_of_other_kinds_are_left_out(kind: str) -> None:
 @pytest.mark.parametrize(
     "broken",
     [
-        {"leaseKey": {"S": "something"}},
         row(checkpoint={"S": "AFTER_LUNCH"}),
         row(leaseCounter={"S": "17"}),
         row(checkpointSubSequenceNumber={"N": "first"}),
@@ -64,6 +63,10 @@ def test_rows_of_other_kinds_are_left_out(kind: str) -> None:
 def test_a_row_that_is_none_is_named(broken: Row) -> None:
     with pytest.raises(PipelineError, match=f"'indexer' holds a row that is no lease.*{broken['leaseKey']['S']}"):
         read_leases("indexer", [broken])
+
+
+def test_rows_without_a_checkpoint_are_left_out() -> None:
+    assert list(read_leases("indexer", [{"leaseKey": {"S": "a note"}}, row()])) == ["shardId-000000000000"]
 
 
 def test_consumers_of_several_streams_are_refused() -> None:

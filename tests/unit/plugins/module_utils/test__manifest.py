@@ -35,7 +35,7 @@ MOVES = [
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> Manifest:
-    manifest = Manifest(str(tmp_path / "rewind"), "r1", "indexer", "events", MOVES)
+    manifest = Manifest(str(tmp_path / "rewind"), "r1", "indexer", "events", MOVES, settled=False)
     manifest.create()
     return manifest
 
@@ -50,8 +50,11 @@ def test_it_is_read_as_it_was_written(manifest: Manifest) -> None:
 def test_an_entry_that_broke_off_says_nothing(manifest: Manifest) -> None:
     manifest.note("a")
     with open(manifest.path, "a", encoding="utf-8") as file:
-        file.write('{"writ')
-    assert Manifest.load(manifest.path, "indexer", "events").written == {"a"}
+        file.write('\n{"writ')
+    again = Manifest.load(manifest.path, "indexer", "events")
+    assert again.written == {"a"}
+    again.note("b")
+    assert Manifest.load(manifest.path, "indexer", "events").written == {"a", "b"}
 
 
 def test_the_former_state_of_another_rewind_is_never_overwritten(manifest: Manifest) -> None:
@@ -61,7 +64,7 @@ def test_the_former_state_of_another_rewind_is_never_overwritten(manifest: Manif
 
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="nowhere/rewind: No such file"):
-        Manifest(str(tmp_path / "nowhere/rewind"), "r1", "indexer", "events", MOVES).create()
+        Manifest(str(tmp_path / "nowhere/rewind"), "r1", "indexer", "events", MOVES, settled=False).create()
     with pytest.raises(PipelineError, match="nowhere/rewind: No such file"):
         Manifest.load(str(tmp_path / "nowhere/rewind"), "indexer", "events")
 

@@ -42,6 +42,11 @@ def leases(**positions: Position) -> dict[str, Lease]:
     return {name: Lease(name, position, 1, "worker", None, {}) for name, position in positions.items()}
 
 
+def idle(**positions: Position) -> dict[str, Lease]:
+    """Without an owner, as a rewind leaves them."""
+    return {name: Lease(name, position, 1, None, "r1", {}) for name, position in positions.items()}
+
+
 def at(number: int) -> Start:
     """Where the record of this number comes first."""
     return Start(Position.before(str(number)), Record(str(number), datetime(2026, 11, 25, tzinfo=UTC)))
@@ -64,19 +69,25 @@ class TestOneShard:
 
     @pytest.mark.parametrize("position", [HORIZON, Position("199", 9)], ids=lambda p: p.checkpoint)
     def test_one_that_has_not_come_that_far_stays(self, position: Position) -> None:
-        assert rewind(leases(f=position), {"f": at(200)}) == Plan([], {"f": BEHIND})
+        assert rewind(idle(f=position), {"f": at(200)}) == Plan([], {"f": BEHIND})
+
+    @pytest.mark.parametrize(
+        "position", [HORIZON, Position("199", 9), Position("200", -1)], ids=lambda p: f"{p.checkpoint} {p.subsequence}"
+    )
+    def test_a_worker_may_be_further_than_its_checkpoint_and_begins_again_there(self, position: Position) -> None:
+        assert written(rewind(leases(f=position), {"f": at(200)})) == [("f", position)]
 
     def test_it_skips_when_that_is_allowed(self) -> None:
-        assert written(rewind(leases(f=HORIZON), {"f": at(200)}, allow_skip=True)) == [("f", Position("200", -1))]
+        assert written(rewind(idle(f=HORIZON), {"f": at(200)}, allow_skip=True)) == [("f", Position("200", -1))]
 
     def test_one_that_stands_there_stays(self) -> None:
-        assert rewind(leases(f=Position("200", -1)), {"f": at(200)}) == Plan([], {"f": THERE})
+        assert rewind(idle(f=Position("200", -1)), {"f": at(200)}) == Plan([], {"f": THERE})
 
     def test_one_without_a_record_of_that_time_stays(self) -> None:
         assert rewind(leases(f=Position("200")), {"f": NONE}) == Plan([], {"f": NO_RECORD})
 
     def test_the_tip_is_ahead_of_any_record(self) -> None:
-        assert rewind(leases(f=Position("200")), {"f": Start(TIP, None)}) == Plan([], {"f": BEHIND})
+        assert rewind(idle(f=Position("200")), {"f": Start(TIP, None)}) == Plan([], {"f": BEHIND})
         assert written(rewind(leases(f=Position("200")), {"f": Start(TIP, None)}, allow_skip=True)) == [("f", TIP)]
 
 
@@ -120,14 +131,19 @@ class TestGenerations:
 
     def test_a_second_time_changes_nothing(self) -> None:
         starts = {"a": at(150), "b": at(400), "c": at(400), "d": at(160), "e": at(600), "f": at(170)}
-        now = leases(**dict(written(rewind(self.CLEANED, starts))))
+        now = idle(**dict(written(rewind(self.CLEANED, starts))))
         assert rewind(now, starts) == Plan([], dict.fromkeys("abcdef", THERE))
 
     def test_an_interrupted_one_is_completed_by_a_second(self) -> None:
         starts = {"a": at(150), "b": at(400), "c": at(400), "d": at(160), "e": at(600), "f": at(170)}
         first = written(rewind(self.CLEANED, starts))
-        now = {**self.CLEANED, **leases(**dict(first[:2]))}
+        now = {**self.CLEANED, **idle(**dict(first[:2]))}
         assert written(rewind(now, starts)) == first[2:]
+
+    def test_a_child_whose_first_records_are_under_way_comes_again_after_its_parent(self) -> None:
+        now = leases(a=END, b=HORIZON, e=Position("800"), f=Position("900"))
+        made = rewind(now, {"a": at(150), "b": at(400), "c": at(400), "d": NONE, "e": NONE, "f": NONE})
+        assert ("b", HORIZON) in written(made)
 
     def test_chosen_shards_move_alone(self) -> None:
         made = rewind(self.FINISHED, {"a": at(150)}, whole=False)

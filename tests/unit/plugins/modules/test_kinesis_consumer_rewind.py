@@ -334,6 +334,33 @@ class TestAgain:
         with pytest.raises(PipelineError, match=f"Another rewind of 'indexer' came later and placed {CHILD.id}"):
             rewind(table, restore=str(tmp_path / "manifest"))
 
+    def test_it_is_restored_once_the_later_one_is(self, rewind: Rewind, tmp_path: Path) -> None:
+        table = reading()
+        rewind(table, **at("60m"))
+        rewind(table, position="trim_horizon", manifest=str(tmp_path / "later"))
+        rewind(table, restore=str(tmp_path / "later"))
+        rewind(table, restore=str(tmp_path / "manifest"))
+        assert table.leases[CHILD.id].position == Position("900")
+        assert rewind(table, restore=str(tmp_path / "manifest"))["changed"] is False
+
+    def test_one_that_is_gone_on_with_takes_in_what_a_worker_began_meanwhile(
+        self, rewind: Rewind, tmp_path: Path
+    ) -> None:
+        table = FakeTable(row(PARENT, "300", leaseOwner="worker"), dies_after=0)
+        with pytest.raises(PipelineError, match="the table is gone"):
+            rewind(table, position="trim_horizon")
+        table.dies_after = 99
+        table.leases[CHILD.id] = Lease.of(row(CHILD, "TRIM_HORIZON", leaseOwner="worker"))
+        rewind(table, resume=str(tmp_path / "manifest"))
+        assert table.writes == [(PARENT.id, HORIZON), (CHILD.id, HORIZON)]
+
+    def test_children_that_come_after_their_parents_are_left_alone(self, rewind: Rewind, tmp_path: Path) -> None:
+        table = FakeTable(row(PARENT, "300", leaseOwner="worker"))
+        rewind(table, position="trim_horizon")
+        table.leases[CHILD.id] = Lease.of(row(CHILD, "700", leaseOwner="worker"))
+        assert rewind(table, resume=str(tmp_path / "manifest"))["changed"] is False
+        assert table.writes == [(PARENT.id, HORIZON)]
+
 
 class TestProgress:
     def test_each_state_includes_those_before(self, rewind: Rewind, tmp_path: Path) -> None:

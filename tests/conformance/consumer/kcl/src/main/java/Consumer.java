@@ -26,9 +26,11 @@ import software.amazon.kinesis.processor.ShardRecordProcessor;
 import software.amazon.kinesis.processor.SingleStreamTracker;
 import software.amazon.kinesis.retrieval.polling.PollingConfig;
 
-/** Prints what each shard delivers, one line a record, and checkpoints after each batch. */
+/** Prints what each shard delivers, one line a record, and checkpoints after a batch, unless it has done so lately. */
 public final class Consumer implements ShardRecordProcessor {
+    private static final long PAUSE = Long.getLong("checkpoint.seconds") * 1_000_000_000L;
     private String shard;
+    private long checkpointed = System.nanoTime();
 
     // stream, application, worker, Kinesis's URL, DynamoDB's URL
     public static void main(String[] arguments) {
@@ -85,7 +87,10 @@ public final class Consumer implements ShardRecordProcessor {
     public void processRecords(ProcessRecordsInput input) {
         input.records().forEach(found ->
             System.out.println(shard + " " + StandardCharsets.UTF_8.decode(found.data().duplicate())));
-        checkpoint(input.checkpointer());
+        if (System.nanoTime() - checkpointed >= PAUSE) {
+            checkpoint(input.checkpointer());
+            checkpointed = System.nanoTime();
+        }
     }
 
     @Override

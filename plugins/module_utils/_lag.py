@@ -27,14 +27,19 @@ UNKNOWN = {AT_TIMESTAMP, LATEST}
 
 def lags(leases: Mapping[str, Lease], stream: Stream) -> dict[str, int | None]:
     """For how many milliseconds each shard's oldest record that is not checkpointed has waited, where that is known."""
-    reading = [shard for shard, lease in leases.items() if lease.position.checkpoint not in {SHARD_END, *UNKNOWN}]
+    listed = stream.shards()  # a row outlives its shard
+    reading = [
+        shard
+        for shard, lease in leases.items()
+        if shard in listed and lease.position.checkpoint not in {SHARD_END, *UNKNOWN}
+    ]
     waiting = side_by_side(lambda shard: stream.first(shard, leases[shard].position.iterator), reading)
     now = datetime.now(UTC)
     found: dict[str, int | None] = {}
     for shard, lease in leases.items():
         record = waiting.get(shard)
         since = round((now - record.arrival).total_seconds() * 1000) if record else 0
-        found[shard] = None if lease.position.checkpoint in UNKNOWN else since
+        found[shard] = None if lease.position.checkpoint in UNKNOWN or shard not in listed else since
     return found
 
 

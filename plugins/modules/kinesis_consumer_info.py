@@ -64,6 +64,7 @@ applications:
   description:
     - The consumer applications, each with its shards.
     - C(lag) is that of the shard which is furthest behind.
+    - C(totals) counts the shards; those that are not V(finished) are V(alive) or V(silent), unless nobody watched.
     - A shard's C(lag) is for how many milliseconds the oldest record that is not checkpointed has
       waited. It is V(0) when none does, and V(null) until the consumer has checkpointed a first record
       where it began at the tip or at a time of its own.
@@ -77,6 +78,7 @@ applications:
     - application: analytics-prod-indexer
       lag: 850
       workers: [consumer-1]
+      totals: {shards: 1, finished: 0, alive: 1, silent: 0}
       shards:
         - shard: shardId-000000000001
           checkpoint: "49668899999919478283720"
@@ -121,12 +123,20 @@ def survey(application: str, earlier: dict[str, Lease], leases: dict[str, Lease]
         "application": application,
         "lag": longest(behind.values()),
         "workers": sorted({shard["owner"] for shard in shards if shard["alive"] and shard["owner"]}),
+        "totals": {
+            "shards": len(shards),
+            "finished": sum(shard["checkpoint"] == SHARD_END for shard in shards),
+            "alive": sum(shard["alive"] is True for shard in shards),
+            "silent": sum(shard["alive"] is False for shard in shards),
+        },
         "shards": shards,
     }
 
 
 def run(module: AnsibleAWSModule, dynamodb: t.Any, stream: Stream) -> dict[str, t.Any]:  # noqa: ANN401 - boto3's clients have no types
     watched = module.params["watch_seconds"]
+    if watched < 0:
+        raise PipelineError(f"watch_seconds {watched} is no time to watch: 0 or more.")
     shards = stream.shards()
     if module.params["applications"] is None:
         tables = tables_of(dynamodb, shards)

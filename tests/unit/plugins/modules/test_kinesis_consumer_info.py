@@ -68,6 +68,7 @@ class TestRun:
             ("c", "worker", None),
         ]
         assert (found["application"], found["workers"]) == ("indexer", ["worker"])
+        assert found["totals"] == {"shards": 3, "finished": 1, "alive": 1, "silent": 1}
         lags = [each["lag"] for each in found["shards"]]
         assert lags == [pytest.approx(10000, abs=2000), 0, 0]
         assert found["lag"] == lags[0]
@@ -95,6 +96,10 @@ class TestRun:
         found = info(monkeypatch, stream, [lease("a", "200", 7)], watch_seconds=0)
         assert [each["alive"] for each in found["shards"]] == [None]
         assert found["workers"] == []
+
+    def test_nobody_watches_for_less_than_no_time(self, monkeypatch: pytest.MonkeyPatch, stream: Mock) -> None:
+        with pytest.raises(PipelineError, match="watch_seconds -1 is no time"):
+            info(monkeypatch, stream, watch_seconds=-1)
 
     @pytest.mark.usefixtures("sleep")
     @pytest.mark.parametrize("checkpoint", ["AT_TIMESTAMP", "LATEST"])

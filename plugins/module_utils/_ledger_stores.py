@@ -72,7 +72,7 @@ class Bucket:
         return [found for found in objects if hours.includes(record_hour(found.key))]
 
     def lines(self, *keys: str) -> t.Iterator[str]:
-        """The lines of the first of these objects that exists."""
+        """The lines of the first of these objects that exists; none, which makes it one that cannot be read."""
         with SpooledTemporaryFile(IN_MEMORY) as file:
             self._download(file, keys)
             try:
@@ -92,6 +92,8 @@ class Bucket:
                     raise PipelineError(f"Failed to read s3://{self._name}/{key}: {error}") from error
             else:
                 break
+        else:
+            self.broken(keys[0])  # it was listed a moment ago
         file.seek(0)
 
 

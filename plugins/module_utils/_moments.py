@@ -17,6 +17,7 @@ RELATIVE = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 EPOCH = re.compile(r"\d+(?:\.\d+)?")
 FIRST_MILLISECONDS = 10**11  # as seconds, a moment some three thousand years ahead
+FIRST_SECONDS = 10**8  # in 1973; a date without its hyphens is less
 
 
 def parse_moment(text: str, now: datetime | None = None) -> datetime:
@@ -27,6 +28,8 @@ def parse_moment(text: str, now: datetime | None = None) -> datetime:
             return now - timedelta(**{UNITS[match[2]]: float(match[1])})
         if EPOCH.fullmatch(text):
             seconds = float(text)
+            if seconds < FIRST_SECONDS:
+                raise ValueError
             return datetime.fromtimestamp(seconds / 1000 if seconds >= FIRST_MILLISECONDS else seconds, UTC)
         moment = datetime.fromisoformat(text)
     except (OverflowError, ValueError) as error:

@@ -107,7 +107,10 @@ class Manifest:
                 return None
             body = self._s3.get_object(Bucket=self._bucket, Key=self._key)["Body"]
         with closing(body):
-            return Progress(**json.load(body))
+            try:
+                return Progress(**json.load(body))
+            except (TypeError, ValueError) as error:
+                raise PipelineError(f"{self.path} is no manifest of a replay ({error!r}).") from error
 
     def save(self, progress: Progress) -> None:
         with calling(f"write {self.path}"):
@@ -134,7 +137,7 @@ class Replay:
         started = time.monotonic()
         self._progress, self._before, self._started = progress, progress.seconds, started
         self._saved, self._deadline = started, started + seconds
-        rest = [key for key in progress.objects if key not in set(progress.finished)]
+        rest = sorted(progress.objects.keys() - progress.finished)
         try:
             with ThreadPoolExecutor(READERS) as pool:
                 pending = [pool.submit(self._object, key) for key in rest]

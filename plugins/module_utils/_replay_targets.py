@@ -14,18 +14,20 @@ from threading import Lock
 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._archive import Event
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import CLIENT_CONFIG, calling
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client, ElasticsearchError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._pace import Pace
 
 # Kinesis takes 500 records and 5 MiB a call: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
 BATCH = 500
 BATCH_BYTES = 4 * 1024 * 1024
-# What comes after a shard's limit, or to a full queue or a blocked index, is sent again, for a good minute.
+# What comes after a shard's limit, or to a full queue or a blocked index, is sent again, for a minute and a quarter.
 ATTEMPTS = 20
 # What is sent is made here, and to check the shape of each record is a third of what a call costs.
 UNCHECKED = {**CLIENT_CONFIG, "parameter_validation": False}
 LONGEST_PAUSE = 5.0
+# Of a cluster that has too much to do, or loses a node.
+BUSY = (429, 503)
 
 
 class Sent(t.NamedTuple):
@@ -101,18 +103,26 @@ class IndexTarget:
         self._client, self._index, self._pace = client, index, pace
 
     def send(self, events: list[Event]) -> Sent:
-        waiting = {event.id: event for event in events}
+        # Of several versions in one batch the index would keep the newest.
+        waiting = {event.id: event for event in sorted(events, key=lambda event: event.version)}
         self._pace.wait(len(events), 0)
         older, refused = 0, []
         reason = ""
         for pause in pauses():
-            answer = self._client.bulk([line for event in waiting.values() for line in self._lines(event)])
+            try:
+                answer = self._client.bulk([line for event in waiting.values() for line in self._lines(event)])
+            except ElasticsearchError as error:
+                if error.status not in BUSY:
+                    raise
+                reason = str(error)
+                time.sleep(pause)
+                continue
             again = {}
             for item in answer["items"]:
                 (result,) = item.values()
                 if result["status"] == 409:
                     older += 1
-                elif result["status"] in (429, 503) or _is_blocked(result):
+                elif result["status"] in BUSY or _is_blocked(result):
                     again[result["_id"]], reason = waiting[result["_id"]], _reason(result)
                 elif result["status"] >= 300:
                     refused.append((result["_id"], _reason(result)))

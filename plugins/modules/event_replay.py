@@ -72,6 +72,13 @@ options:
       - What the names of daily indices begin with.
     type: str
     default: simple-analytics-events
+  retention_days:
+    description:
+      - Days before today whose indices are kept. Events of earlier days are refused, since their indices would be made
+        anew, and removed the next night.
+      - V(0) refuses none.
+    type: int
+    default: 0
   rate:
     description:
       - Events a second, at most.
@@ -191,7 +198,7 @@ unreadable:
 
 import gc
 import typing as t
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import ceil
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
@@ -233,6 +240,12 @@ def selection(params: dict[str, t.Any], now: datetime) -> Selection:
         raise PipelineError(f"from {params['from']!r} lies {age(since - now)} in the future.")
     if since >= until:
         raise PipelineError(f"from {params['from']!r} is no earlier than until {params['until']!r}.")
+    oldest = now.date() - timedelta(days=params["retention_days"])
+    if params["retention_days"] and since.date() < oldest:
+        raise PipelineError(
+            f"from {params['from']!r} is a day whose index is removed after {params['retention_days']} days: the replay"
+            f" would make it anew until the next night. The oldest that stays is {oldest}; retention_days=0 sends all."
+        )
     return Selection(since, until, params["match"])
 
 
@@ -258,8 +271,11 @@ def run(module: AnsibleAWSModule, s3: t.Any, kinesis: t.Any, client: Client | No
     name = params["name"] or replay_name(chosen, params["target"])
     bucket, manifest = Bucket(s3, params["events_bucket"]), Manifest(s3, params["events_bucket"], name)
     rates = pace(params, kinesis)
-    progress = manifest.load() or Progress(question(chosen, params["target"]), plan(bucket, chosen))
-    require_question(name, progress.asked, question(chosen, params["target"]))
+    asked = question(chosen, params["target"])
+    progress = manifest.load() or Progress(asked, {})
+    require_question(name, progress.asked, asked)
+    if progress.done:  # or not begun
+        progress.objects |= plan(bucket, chosen)  # what was archived meanwhile belongs to it as well
     sent, counted = progress.events, {}
     if module.check_mode:
         counted = count(lambda target: Replay(name, chosen, bucket, target).work(progress), rates)
@@ -287,6 +303,7 @@ def main() -> None:
             "target": {"type": "str", "choices": ["stream", "index"], "default": "stream"},
             "stream": {"type": "str"},
             "index": {"type": "str", "default": "simple-analytics-events"},
+            "retention_days": {"type": "int", "default": 0},
             "rate": {"type": "int", "default": 0},
         },
         required_if=[("target", "stream", ("stream",)), ("target", "index", ("url", "username", "password"))],

@@ -108,6 +108,11 @@ class TestReadDelivered:
         read_delivered(ledger, Bucket(s3, "logs"), "cloudfront/", PIXEL, DAY)
         assert ledger.hours()[HOUR]["delivered"] == 1
 
+    def test_an_object_that_is_gone_is_named(self, ledger: Ledger) -> None:
+        bucket = Bucket(FakeS3({"cloudfront/1": client_error(404)}), "logs")
+        read_delivered(ledger, bucket, "cloudfront/", PIXEL, DAY)
+        assert bucket.unreadable == {"logs/cloudfront/1"}
+
     def test_what_a_replay_put_back_is_no_delivery(self) -> None:
         hours, waiting, _ = delivered(
             {"Replay/m1/cloudfront/1": log("a"), "Processed/Replay/m1/cloudfront/1": log("a")}

@@ -10,7 +10,7 @@ from unittest.mock import Mock
 import pytest
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils import _replay_targets
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._archive import Event
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client, ElasticsearchError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._pace import Pace
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._replay_targets import (
@@ -108,6 +108,22 @@ class TestIndexTarget:
         assert IndexTarget(client, "events", Pace(0)).send(events("a")).refused == (
             ("a", "security_exception: because"),
         )
+
+    def test_of_two_versions_in_a_batch_the_newer_is_sent(self) -> None:
+        (event,) = events("a")
+        older = Event(event.id, event.moment, event.version - 1, b"{}")
+        client = Mock(spec=Client, bulk=Mock(return_value=answer(a=201)))
+        IndexTarget(client, "events", Pace(0)).send([event, older])
+        assert client.bulk.call_args.args[0][1:] == [event.text]
+
+    def test_a_call_that_is_turned_away_whole_is_made_again(self, sleep: Mock) -> None:
+        busy, wrong = (ElasticsearchError("POST", "/_bulk", "no", status) for status in (503, 400))
+        client = Mock(spec=Client, bulk=Mock(side_effect=[busy, answer(a=201), wrong]))
+        target = IndexTarget(client, "events", Pace(0))
+        assert target.send(events("a")) == Sent()
+        assert sleep.call_count == 1
+        with pytest.raises(ElasticsearchError, match="400"):
+            target.send(events("a"))
 
     def test_a_queue_that_stays_full_ends_it(self) -> None:
         client = Mock(spec=Client, bulk=Mock(return_value=answer(a=429)))

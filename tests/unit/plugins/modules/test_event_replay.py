@@ -43,7 +43,14 @@ def run(
     module = Mock(spec_set=["params", "check_mode", "warn", "deprecate"], check_mode=check_mode)
     module.params = {
         **{"name": None, "events_bucket": "clean", "match": {}, "target": "stream", "stream": "events"},
-        **{"index": "simple-analytics-events", "rate": 0, "wait": True, "wait_timeout": 300, "wait_sleep": 5},
+        **{
+            "index": "simple-analytics-events",
+            "rate": 0,
+            "retention_days": 0,
+            "wait": True,
+            "wait_timeout": 300,
+            "wait_sleep": 5,
+        },
         **SPAN,
         **options,
     }
@@ -64,6 +71,19 @@ class TestRun:
         assert first.taken == ["a", "b", "c"]
         again = run(s3, second)
         assert (again["changed"], again["replay"], second.taken) == (False, result["replay"], [])
+
+    def test_what_is_archived_later_is_sent_by_the_same_call(self, s3: FakeS3) -> None:
+        run(s3, FakeKinesis())
+        s3.objects[f"{next(iter(s3.objects))}-later.gz"] = archived("d")
+        kinesis = FakeKinesis()
+        result = run(s3, kinesis)
+        assert (result["changed"], result["events"], kinesis.taken) == (True, 4, ["d"])
+
+    def test_a_manifest_that_is_none_is_named(self, s3: FakeS3) -> None:
+        result = run(s3, FakeKinesis())
+        s3.objects[result["manifest"].removeprefix("s3://clean/")] = b"{"
+        with pytest.raises(PipelineError, match=f"{result['manifest']} is no manifest of a replay"):
+            run(s3, FakeKinesis())
 
     def test_a_check_counts_and_sends_nothing(self, s3: FakeS3) -> None:
         kinesis, before = FakeKinesis(), dict(s3.objects)
@@ -86,6 +106,7 @@ class TestRun:
             ({"from": "30d"}, "'30d' is no time: say 2026-11-24T18:00:00Z, or seconds since 1970"),
             ({"until": "2026-11-24"}, "'2026-11-24' has no time zone"),
             ({"from": "9026-01-01T00:00:00Z", "until": "9026-01-02T00:00:00Z"}, "from '9026.*' lies .* in the future"),
+            ({"retention_days": 1}, "'2026-11-24T12:00:00Z' is a day whose index is removed after 1 days"),
         ],
     )
     def test_a_question_that_is_none_is_refused(self, s3: FakeS3, options: dict[str, t.Any], sentence: str) -> None:

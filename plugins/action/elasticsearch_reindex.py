@@ -4,40 +4,12 @@
 
 from __future__ import annotations
 
-import time
-import typing as t
-from datetime import timedelta
-
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._moments import age
-from ansible_collections.simple_analytics.pipeline.plugins.plugin_utils._progress import WaitingAction
+from ansible_collections.simple_analytics.pipeline.plugins.plugin_utils._progress import FillingAction
 
 
-class ActionModule(WaitingAction):  # type: ignore[misc] # Ansible carries no types
-    _first_look: tuple[float, int] | None = None
+class ActionModule(FillingAction):  # type: ignore[misc] # Ansible carries no types
+    amounts = ("documents", "copied")
+    finished = "switched"
 
-    def is_done(self, result: dict[str, t.Any]) -> bool:
-        return bool(result["done"]) or self._task.check_mode
-
-    def progress(self, result: dict[str, t.Any]) -> str:
-        now, copied = time.monotonic(), int(result["copied"])
-        self._first_look = self._first_look or (now, copied)
-        seconds, documents = now - self._first_look[0], copied - self._first_look[1]
-        if seconds < 1 or documents <= 0:
-            return str(result["summary"])
-        left = timedelta(seconds=(result["documents"] - copied) * seconds / documents)
-        return f"{result['summary']}, {documents / seconds:.0f} a second, {age(left)} left"
-
-    def closing(self, first: dict[str, t.Any], last: dict[str, t.Any]) -> dict[str, t.Any]:
-        """The names of the indices and their difference are those from before they were switched."""
-        if first is last:
-            return last
-        switched = {
-            name: {**index, "state": "switched"} if index["state"] != "same" else index
-            for name, index in first["indices"].items()
-        }
-        return {
-            **last,
-            "changed": first["changed"],
-            "diff": first["diff"],
-            **({"indices": switched} if last["done"] else {}),
-        }
+    def speed(self, a_second: float) -> str:
+        return f"{a_second:.0f}"

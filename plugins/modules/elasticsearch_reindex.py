@@ -244,6 +244,8 @@ def summary(states: list[str], done: int, documents: int) -> str:
 
 def run(module: AnsibleModule, cluster: Cluster) -> tuple[Json, list[BrokenError]]:
     params = module.params
+    if params["parallel"] < 1:
+        raise PipelineError(f"parallel {params['parallel']} lets nothing begin: 1 or more.")
     families = chosen(cluster.families(params["source"]), params["first"], params["last"])
     works = [look(cluster, family, params) for family in families]
     sizes = cluster.sizes([family.live.index for family in families])

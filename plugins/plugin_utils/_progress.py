@@ -10,10 +10,21 @@ from __future__ import annotations
 
 import time
 import typing as t
+from datetime import timedelta
 
+from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._moments import age
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._waiting import WAIT_SPEC
+
+
+def seconds(arguments: t.Mapping[str, t.Any], option: str, least: int) -> int:
+    """The option, or its default."""
+    given = arguments.get(option, WAIT_SPEC[option]["default"])
+    if not str(given).isdecimal() or int(given) < least:
+        raise AnsibleActionFail(f"{option} is {given!r}; it is a number of seconds, {least} or more.")
+    return int(given)
 
 
 class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no types
@@ -41,9 +52,7 @@ class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no type
         super().run(tmp, task_vars)
         started, arguments = time.monotonic(), dict(self._task.args)
         waits = boolean(arguments.get("wait", WAIT_SPEC["wait"]["default"]), strict=False)
-        timeout, sleep = (
-            int(arguments.get(name, WAIT_SPEC[name]["default"])) for name in ("wait_timeout", "wait_sleep")
-        )
+        timeout, sleep = seconds(arguments, "wait_timeout", 0), seconds(arguments, "wait_sleep", 1)
         first: dict[str, t.Any] = self._execute_module(module_args={**arguments, "wait": False}, task_vars=task_vars)
         result = first
         while waits and not result.get("failed") and not self.is_done(result):
@@ -56,3 +65,44 @@ class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no type
             result = self._execute_module(module_args={**arguments, "wait": False}, task_vars=task_vars)
         # One that fails later takes nothing away from what the first has done.
         return {**first, **result} if result.get("failed") else self.closing(first, result)
+
+
+class FillingAction(WaitingAction):
+    """Waits for indices that the cluster fills; says how fast that goes, and how long it will take."""
+
+    # Names in the result: what there is, and how much of it is where it is to be.
+    amounts: tuple[str, str]
+    # State of an index that one of the calls has finished, and later ones find as asked.
+    finished: str
+    _first_look: tuple[float, int] | None = None
+
+    def speed(self, a_second: float) -> str:
+        raise NotImplementedError
+
+    def is_done(self, result: dict[str, t.Any]) -> bool:
+        return bool(result["done"]) or self._task.check_mode
+
+    def progress(self, result: dict[str, t.Any]) -> str:
+        total, filled = (int(result[name]) for name in self.amounts)
+        now = time.monotonic()
+        self._first_look = self._first_look or (now, filled)
+        seconds, grown = now - self._first_look[0], filled - self._first_look[1]
+        if seconds < 1 or grown <= 0:
+            return str(result["summary"])
+        left = timedelta(seconds=(total - filled) * seconds / grown)
+        return f"{result['summary']}, {self.speed(grown / seconds)} a second, {age(left)} left"
+
+    def closing(self, first: dict[str, t.Any], last: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The names of the indices and their difference are those from before they were switched."""
+        if first is last:
+            return last
+        finished = {
+            name: {**index, "state": self.finished} if index["state"] != "same" else index
+            for name, index in first["indices"].items()
+        }
+        return {
+            **last,
+            "changed": first["changed"],
+            "diff": first["diff"],
+            **({"indices": finished} if last["done"] else {}),
+        }

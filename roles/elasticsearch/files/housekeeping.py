@@ -22,6 +22,8 @@ from elastic_transport import Transport, TransportError
 from elastic_transport.client_utils import basic_auth_to_header, url_to_node_config
 
 INDICES = "simple-analytics-events-*"
+# Leads to the indices that are in force, and to none that a reindex fills or keeps.
+ALIAS = "simple-analytics-events"
 # A day's index, and what a reindex has made of it.
 INDEX = re.compile(r"simple-analytics-events-(\d{4})\.(\d{2})\.(\d{2})(?:-\d{6})?")
 SNAPSHOT = "simple-analytics-events-"
@@ -78,7 +80,8 @@ def snapshot(cluster: Cluster, today: date, repository: str, keep: int, check: b
     if name not in there:
         said.append(f"{name} {'would be ' if check else ''}taken")
         if not check:
-            cluster.ask("PUT", f"{path}/{name}", {"indices": INDICES, "include_global_state": False})
+            chosen = {"indices": ALIAS, "ignore_unavailable": True, "include_global_state": False}
+            cluster.ask("PUT", f"{path}/{name}", chosen)
     if not check:
         require_success(cluster, path, name)
     for old in expired([*there, *([] if name in there else [name])], keep):

@@ -6,6 +6,7 @@ import typing as t
 from unittest.mock import Mock
 
 import pytest
+from ansible.errors import AnsibleActionFail
 from ansible.playbook.task import Task
 from ansible_collections.simple_analytics.pipeline.plugins.action import elasticsearch_reindex
 from ansible_collections.simple_analytics.pipeline.plugins.plugin_utils import _progress
@@ -17,7 +18,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Mock:
     fake = Mock()
     fake.monotonic.side_effect = lambda: 10.0 * fake.sleep.call_count
     monkeypatch.setattr(_progress, "time", fake)
-    monkeypatch.setattr(elasticsearch_reindex, "time", fake)
     return fake
 
 
@@ -53,6 +53,14 @@ def test_it_says_how_fast_it_is_and_how_long_it_will_take() -> None:
     assert (result["changed"], result["done"]) == (True, True)
     assert result["indices"] == {"day": {"state": "switched"}}
     assert result["diff"]["after"] == {"day": {}}
+
+
+@pytest.mark.parametrize(("option", "value"), [("wait_timeout", "soon"), ("wait_sleep", 0), ("wait_timeout", -1)])
+def test_what_is_no_number_of_seconds_is_named_before_anything_is_done(option: str, value: object) -> None:
+    reindex = action()
+    reindex._task.args[option] = value
+    with pytest.raises(AnsibleActionFail, match=f"{option} is {value!r}; it is a number of seconds"):
+        reindex.run(task_vars={})
 
 
 @pytest.mark.usefixtures("clock")

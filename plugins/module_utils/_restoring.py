@@ -1,0 +1,132 @@
+# Copyright: Simple Analytics contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This util is PRIVATE to the collection: it may change or go without notice.
+
+"""The steps of a restore in the cluster. Each can be repeated, as it has to be when it was interrupted."""
+
+from __future__ import annotations
+
+import typing as t
+from os.path import commonprefix
+from urllib.parse import quote
+
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex import Index, Json, name_of
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._restore import (
+    BEGIN,
+    BESIDE,
+    MARK,
+    NOTHING,
+    Place,
+    Shard,
+    Snapshot,
+    beside,
+    choose,
+    in_place,
+    mark,
+    switch,
+    wanted,
+)
+
+
+class Cluster:
+    """The calls that a restore makes."""
+
+    def __init__(self, client: Client, repository: str) -> None:
+        self._client, self._repository = client, repository
+
+    def snapshot(self, name: str | None) -> Snapshot:
+        path = f"/_snapshot/{quote(self._repository)}/*?index_details=true"
+        found = self._client.request("GET", path)["snapshots"]
+        return choose(map(Snapshot.of, found), name, self._repository)
+
+    def places(self, snapshot: Snapshot, params: dict[str, t.Any]) -> list[Place]:
+        """Of the indices asked for, by name."""
+        indices = wanted(snapshot, params["first"], params["last"])
+        pattern = commonprefix(indices) + "*"  # noqa: RUF071 - these are names, not paths
+        if not params["in_place"]:
+            there = self._indices(BESIDE + pattern)
+            found = {each: Index.of(each, body) for each, body in there.items()}
+            return [beside(snapshot, index, found.get(BESIDE + index)) for index in indices]
+        groups: dict[str, dict[str, Json]] = {}
+        for each, body in self._indices(pattern).items():
+            groups.setdefault(name_of(each), {})[each] = body
+        return [in_place(snapshot, index, groups.get(name_of(index), {})) for index in indices]
+
+    def begin(self, place: Place, snapshot: Snapshot) -> None:
+        body = {
+            "indices": place.index,
+            "rename_pattern": ".+",
+            "rename_replacement": place.target,
+            "include_global_state": False,
+            "include_aliases": False,
+            # A reindex was at its end just then.
+            "ignore_index_settings": ["index.blocks.write"],
+        }
+        path = f"/_snapshot/{quote(self._repository)}/{quote(snapshot.name)}/_restore"
+        self._client.request("POST", path, body)
+        self._mark(place, snapshot, done=False)
+
+    def lacking(self, place: Place) -> list[Shard]:
+        """Primaries that are not there yet."""
+        path = f"/_cluster/health/{quote(place.target)}?level=shards"
+        shards = self._client.request("GET", path)["indices"][place.target]["shards"]
+        numbers = [int(number) for number, shard in shards.items() if not shard["primary_active"]]
+        return [self._explain(place.target, number) for number in numbers]
+
+    def settle(self, place: Place, snapshot: Snapshot) -> None:
+        if place.is_searched:
+            aliases = place.replaced.aliases if place.replaced else self._template_aliases(place.name)
+            actions = switch(place, aliases)
+            if actions:
+                self._client.request("POST", "/_aliases", {"actions": actions})
+        self._mark(place, snapshot, done=True)
+
+    def remove(self, place: Place) -> None:
+        self._client.request("DELETE", f"/{quote(place.target)}")
+
+    def restored_bytes(self, place: Place) -> int:
+        found = self._client.request("GET", f"/{quote(place.target)}/_recovery").get(place.target, {"shards": []})
+        return sum(shard["index"]["size"]["recovered_in_bytes"] for shard in found["shards"] if shard["primary"])
+
+    def _explain(self, index: str, number: int) -> Shard:
+        body = {"index": index, "shard": number, "primary": True}
+        return Shard.of(self._client.request("GET", "/_cluster/allocation/explain", body))
+
+    def _template_aliases(self, name: str) -> dict[str, Json]:
+        answer = self._client.request("POST", f"/_index_template/_simulate_index/{quote(name)}")
+        found: dict[str, Json] = answer.get("template", {}).get("aliases", {})
+        return found
+
+    def _indices(self, pattern: str) -> dict[str, Json]:
+        found: dict[str, Json] = self._client.request("GET", f"/{quote(pattern, safe='*')}")
+        return found
+
+    def _mark(self, place: Place, snapshot: Snapshot, done: bool) -> None:
+        meta = self._indices(place.target)[place.target]["mappings"].get("_meta", {})
+        body = {"_meta": {**meta, MARK: mark(snapshot, done)}}
+        self._client.request("PUT", f"/{quote(place.target)}/_mapping", body)
+
+
+def advance(cluster: Cluster, place: Place, snapshot: Snapshot) -> str:
+    """Do the next step, and say how it is then."""
+    if place.step == NOTHING:
+        return "same"
+    if place.step == BEGIN:
+        cluster.begin(place, snapshot)
+        return "restoring"
+    lacking = cluster.lacking(place)
+    lost = [shard for shard in lacking if shard.can_allocate == "no"]
+    if lost:
+        cluster.remove(place)
+        raise PipelineError(
+            f"{place.index} cannot be restored from {snapshot.name}: shard {lost[0].number}: {lost[0].reason}"
+            f" {place.target} was removed again; nothing else was changed, and the same call begins it anew."
+        )
+    if lacking:
+        return "restoring"
+    cluster.settle(place, snapshot)
+    return "restored"

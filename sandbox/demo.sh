@@ -41,4 +41,8 @@ fi
 
 step "Accounting for every line delivered"
 ansible-playbook playbooks/audit.yml -e @.cache/demo.json
-python3 -m sandbox.summary "$ledger"
+
+last=$(python3 -c 'import json, sys; print(max(hour["hour"] for hour in json.load(open(sys.argv[1]))["hours"])[:10])' "$ledger")
+step "Making a page of the week that ends on $last"
+PWD=$PWD/.cache ansible-playbook playbooks/report.yml -e report_period=week -e "report_last=$last"
+python3 -m sandbox.summary "$ledger" "$last"

@@ -1,0 +1,340 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes a page of a day, a week or a month out of the index: panels as data in, one self-contained HTML file out.
+
+The password comes from the file `password` in CREDENTIALS_DIRECTORY, as systemd gives it to a unit, or else from
+standard input. The last line says in JSON what was made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from math import ceil
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element
+
+import boto3
+import pygal
+from botocore.config import Config
+from elastic_transport import Transport, TransportError
+from elastic_transport.client_utils import basic_auth_to_header, url_to_node_config
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pygal.style import Style
+
+Json = dict[str, Any]
+ALIAS = "simple-analytics-events"
+PREFIX = "reports/"
+REQUEST_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Size:
+    """Of a chart, in pixels."""
+
+    width: int
+    height: int
+    letters: int
+    labels: int  # on the horizontal axis, about
+
+
+SIZES = {"desk": Size(1080, 260, 13, 10), "phone": Size(380, 240, 13, 4)}
+
+
+@dataclass(frozen=True)
+class Period:
+    name: str
+    days: int
+    interval: str  # of what is shown over time
+    form: str  # how its points are named
+
+    def start(self, last: date) -> date:
+        return last - timedelta(days=self.days - 1)
+
+    def range(self, last: date) -> Json:
+        first, end = (datetime.combine(day, time(), UTC).isoformat() for day in (self.start(last), last + DAY))
+        return {"range": {"@timestamp": {"gte": first, "lt": end}}}
+
+    def told(self, last: date) -> str:
+        if self.days == 1:
+            return f"{last:%A}, {last.day} {last:%B %Y}"
+        first = self.start(last)
+        return f"{first.day} {first:%B}{f' {first.year}' if first.year != last.year else ''} to {last.day} {last:%B %Y}"
+
+
+DAY = timedelta(days=1)
+PERIODS = {
+    period.name: period
+    for period in (
+        Period("day", 1, "1h", "%H:%M"),
+        Period("week", 7, "1d", "%a %d"),
+        Period("month", 30, "1d", "%d %b"),
+    )
+}
+
+
+def over_time(aggregation: Json, period: Period, last: date) -> Json:
+    """With every interval of the period, those without an event too."""
+    if "auto_date_histogram" not in aggregation:
+        return aggregation
+    field = aggregation["auto_date_histogram"]["field"]
+    span = period.range(last)["range"]["@timestamp"]
+    end = datetime.fromisoformat(span["lt"]) - timedelta(milliseconds=1)
+    bounds = {"min": span["gte"], "max": end.isoformat(timespec="milliseconds")}
+    return {
+        "date_histogram": {
+            "field": field,
+            "fixed_interval": period.interval,
+            "min_doc_count": 0,
+            "extended_bounds": bounds,
+        }
+    }
+
+
+def question(panels: list[Json], period: Period, last: date) -> Json:
+    """All panels in one search."""
+    return {
+        "size": 0,
+        "query": period.range(last),
+        "aggs": {
+            str(number): {
+                "filter": panel.get("query", {"match_all": {}}),
+                "aggs": {"panel": over_time(panel["aggregation"], period, last)},
+            }
+            for number, panel in enumerate(panels)
+        },
+    }
+
+
+def as_before(panels: list[Json], answers: list[Json]) -> list[Json]:
+    """The panels for the period before: of terms, those that are shown."""
+    asked = []
+    for panel, answer in zip(panels, answers, strict=True):
+        terms = panel["aggregation"].get("terms")
+        keys = [bucket["key"] for bucket in answer["panel"].get("buckets", [])]
+        shown = {"terms": {**terms, "include": keys}} if terms and keys else panel["aggregation"]
+        asked.append({**panel, "aggregation": shown})
+    return asked
+
+
+def change(now: float, before: float | None) -> str:
+    if not before:
+        return "new" if now and before is not None else ""
+    percent = round(100 * (now - before) / before)
+    return f"{percent:+d} %".replace("-", "\N{MINUS SIGN}") if percent else "±0 %"
+
+
+def told(value: float) -> str:
+    """A number as people read it."""
+    return f"{value:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def value_of(answer: Json) -> float:
+    return float(answer["panel"].get("value", answer["panel"].get("doc_count", 0)) or 0)
+
+
+def number(panel: Json, now: Json, before: Json, period: Period) -> Json:
+    return {"value": told(value_of(now)), "change": change(value_of(now), value_of(before))}
+
+
+def line(panel: Json, now: Json, before: Json, period: Period) -> Json:
+    buckets, earlier = now["panel"]["buckets"], before["panel"]["buckets"]
+    moments = [datetime.fromtimestamp(bucket["key"] / 1000, UTC) for bucket in buckets]
+    counts = [[bucket["doc_count"] for bucket in found] for found in (buckets, earlier)]
+    return {
+        "charts": {
+            name: draw([f"{moment:{period.form}}" for moment in moments], counts, size) for name, size in SIZES.items()
+        },
+        "rows": [
+            {"label": f"{moment:{period.form}}", "value": told(count)}
+            for moment, count in zip(moments, counts[0], strict=True)
+        ],
+        "empty": not any(counts[0]),
+    }
+
+
+def without_scripts(drawing: Element) -> Element:
+    for parent in drawing.iter():
+        for script in parent.findall("script"):
+            parent.remove(script)
+    return drawing
+
+
+def draw(labels: list[str], counts: list[list[int]], size: Size) -> str:
+    """This period over the one before. Colours are the page's, so that they follow its light and dark."""
+    style = Style(
+        background="transparent",
+        plot_background="transparent",
+        foreground="var(--quiet)",
+        foreground_strong="var(--ink)",
+        foreground_subtle="var(--rule)",
+        colors=("var(--before)", "var(--now)"),
+        font_family="inherit",
+        label_font_size=size.letters,
+        major_label_font_size=size.letters,
+        guide_stroke_color="var(--rule)",
+        major_guide_stroke_color="var(--rule)",
+        opacity=".12",
+    )
+    chart = pygal.Line(
+        style=style,
+        js=[],
+        width=size.width,
+        height=size.height,
+        show_legend=False,
+        show_dots=False,
+        fill=True,
+        margin=6,
+        range=(0, max([1, *counts[0], *counts[1]])),
+        x_labels_major_every=ceil(len(labels) / size.labels),
+        show_minor_x_labels=False,
+        y_labels_major_count=3,
+        show_minor_y_labels=False,
+        truncate_label=-1,
+        value_formatter=told,
+        disable_xml_declaration=True,
+        stroke_style={"width": 2},
+    )
+    chart.add_xml_filter(without_scripts)
+    chart.x_labels = labels
+    chart.add("before", counts[1])
+    chart.add("now", counts[0])
+    drawn: str = chart.render(is_unicode=True)
+    return drawn
+
+
+def bars(panel: Json, now: Json, before: Json, period: Period) -> Json:
+    earlier = {bucket["key"]: bucket["doc_count"] for bucket in before["panel"]["buckets"]}
+    buckets = now["panel"]["buckets"]
+    most = max((bucket["doc_count"] for bucket in buckets), default=1)
+    rows = [
+        {
+            "label": str(bucket.get("key_as_string", bucket["key"])),
+            "value": told(bucket["doc_count"]),
+            "width": round(100 * bucket["doc_count"] / most, 1),
+            "share": f"{100 * bucket['doc_count'] / now['doc_count']:.0f} %",
+            "change": change(bucket["doc_count"], earlier.get(bucket["key"], 0 if before["doc_count"] else None)),
+        }
+        for bucket in buckets
+    ]
+    return {"rows": rows, "others": told(now["panel"].get("sum_other_doc_count", 0)), "empty": not rows}
+
+
+def values(panel: Json, now: Json, before: Json, period: Period) -> Json:
+    earlier = before["panel"]["values"]
+    rows = [
+        {
+            "label": f"{float(key):g} %",
+            "value": f"{value:.3g} {panel.get('unit', '')}".strip(),
+            "change": change(value, earlier.get(key)),
+        }
+        for key, value in now["panel"]["values"].items()
+        if value is not None
+    ]
+    return {"rows": rows, "empty": not rows}
+
+
+CHARTS = {"number": number, "line": line, "bars": bars, "values": values}
+
+
+def view(panels: list[Json], now: list[Json], before: list[Json], period: Period) -> list[Json]:
+    """What the page shows of each panel."""
+    return [
+        {"title": panel["title"], "chart": panel["chart"], "note": panel.get("note", "")}
+        | CHARTS[panel["chart"]](panel, ours, theirs, period)
+        for panel, ours, theirs in zip(panels, now, before, strict=True)
+    ]
+
+
+class Index:
+    def __init__(self, urls: list[str], authority: str, user: str, password: str) -> None:
+        nodes = [url_to_node_config(url).replace(ca_certs=authority, request_timeout=REQUEST_SECONDS) for url in urls]
+        self._transport = Transport(nodes)
+        self._headers = {
+            "accept": "application/json",
+            "content-type": "application/json",
+            "authorization": basic_auth_to_header((user, password)),
+        }
+
+    def answers(self, panels: list[Json], period: Period, last: date) -> list[Json]:
+        """Of each panel, how many events it is about, and what its aggregation says."""
+        path = f"/{ALIAS}/_search"
+        try:
+            answer = self._transport.perform_request(
+                "POST", path, body=question(panels, period, last), headers=self._headers
+            )
+        except TransportError as error:
+            raise SystemExit(f"Failed to search {ALIAS}: {error}") from error
+        if answer.meta.status >= 300 or answer.body["timed_out"] or answer.body["_shards"]["failed"]:
+            raise SystemExit(f"Failed to search {ALIAS} in full: {answer.meta.status} {json.dumps(answer.body)[:2000]}")
+        found: Json = answer.body["aggregations"]
+        return [found[str(number)] for number in range(len(panels))]
+
+
+def page(template: Path, content: Json) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(template.parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template(template.name).render(content)
+
+
+def published(file: Path, bucket: str, region: str, endpoint: str | None, hours: float) -> str:
+    """The address at which anybody finds the page until it expires."""
+    s3 = boto3.client("s3", region_name=region, endpoint_url=endpoint, config=Config(signature_version="s3v4"))
+    key = PREFIX + file.name
+    s3.put_object(Bucket=bucket, Key=key, Body=file.read_bytes(), ContentType="text/html; charset=utf-8")
+    address: str = s3.generate_presigned_url(
+        "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=round(hours * 3600)
+    )
+    return address
+
+
+def password() -> str:
+    if "CREDENTIALS_DIRECTORY" in os.environ:
+        return (Path(os.environ["CREDENTIALS_DIRECTORY"]) / "password").read_text().strip()
+    return sys.stdin.readline().strip()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--panels", type=Path, required=True, help="the panels, as JSON")
+    parser.add_argument("--template", type=Path, required=True)
+    parser.add_argument("--name", required=True, help="whose numbers these are")
+    parser.add_argument("--url", action="append", required=True)
+    parser.add_argument("--authority", required=True, help="file with the certificate of the nodes' authority")
+    parser.add_argument("--user", required=True)
+    parser.add_argument("--folder", type=Path, required=True, help="where the page goes")
+    parser.add_argument("--bucket", required=True)
+    parser.add_argument("--region", required=True)
+    parser.add_argument("--endpoint")
+    parser.add_argument("--link-hours", type=float, default=1)
+    parser.add_argument("--last", type=date.fromisoformat, help="last day of the period, yesterday unless told")
+    parser.add_argument("period", choices=PERIODS)
+    given = parser.parse_args()
+    now = datetime.now(UTC)
+    period, last = PERIODS[given.period], given.last or now.date() - DAY
+    dashboard = json.loads(given.panels.read_text())
+    panels, index = dashboard["panels"], Index(given.url, given.authority, given.user, password())
+    ours = index.answers(panels, period, last)
+    theirs = index.answers(as_before(panels, ours), period, last - timedelta(days=period.days))
+    content = {
+        "title": dashboard["title"],
+        "name": given.name,
+        "period": period.told(last),
+        "before": period.told(last - timedelta(days=period.days)),
+        "made": f"{now:%Y-%m-%d %H:%M} UTC",
+        "partial": last >= now.date(),
+        "panels": view(panels, ours, theirs, period),
+    }
+    file: Path = given.folder / f"{given.name}-{period.name}-{last}.html"
+    file.write_text(page(given.template, content))
+    link = published(file, given.bucket, given.region, given.endpoint, given.link_hours)
+    print(json.dumps({"file": str(file), "object": f"s3://{given.bucket}/{PREFIX}{file.name}", "link": link}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the report asks, and what it makes of the answers."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.unit.templates.index.test_index import MAPPED
+
+ROOT = Path(__file__).resolve().parents[3]
+PROGRAM = ROOT / "roles" / "report" / "files" / "report.py"
+DASHBOARD = yaml.safe_load((ROOT / "templates" / "dashboards" / "events.yml").read_text())
+PANELS: list[dict[str, Any]] = DASHBOARD["panels"]
+spec = importlib.util.spec_from_file_location("report", PROGRAM)
+assert spec
+assert spec.loader
+report = importlib.util.module_from_spec(spec)
+sys.modules["report"] = report
+spec.loader.exec_module(report)
+
+LAST = date(2026, 11, 27)
+DAY, WEEK, MONTH = (report.PERIODS[name] for name in ("day", "week", "month"))
+# What each kind of field can be asked: https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/field-data-types
+CAN = {
+    "terms": {"keyword", "short", "ip", "date"},
+    "cardinality": {"keyword", "short", "ip"},
+    "value_count": {"keyword", "short", "ip", "date", "float"},
+    "percentiles": {"float", "short"},
+    "auto_date_histogram": {"date"},
+    "term": {"keyword", "short"},
+    "range": {"date", "short", "float"},
+}
+
+
+def named(value: object) -> list[tuple[str, str]]:
+    """Each use of a field in a query or an aggregation: by what, and which."""
+    if isinstance(value, list):
+        return [found for each in value for found in named(each)]
+    if not isinstance(value, dict):
+        return []
+    found = []
+    for kind, body in value.items():
+        if kind in ("term", "range"):
+            found += [(kind, field) for field in body]
+        elif isinstance(body, dict) and "field" in body:
+            found.append((kind, body["field"]))
+        else:
+            found += named(body)
+    return found
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["title"])
+class TestPanels:
+    def test_each_field_is_in_the_mapping_and_can_do_what_is_asked(self, panel: dict[str, Any]) -> None:
+        uses = named([panel["aggregation"], panel.get("query", {})])
+        assert uses
+        assert [use for use in uses if MAPPED[use[1]]["type"] not in CAN[use[0]]] == []
+
+    def test_it_is_one_aggregation_and_a_chart_that_can_show_it(self, panel: dict[str, Any]) -> None:
+        (kind,) = panel["aggregation"]
+        charts = {"value_count": "number", "cardinality": "number", "auto_date_histogram": "line"}
+        charts |= {"terms": "bars", "percentiles": "values"}
+        assert panel["chart"] == charts[kind]
+        assert panel.keys() <= {"title", "chart", "query", "aggregation", "note", "unit"}
+
+
+def test_titles_are_told_apart() -> None:
+    titles = [panel["title"] for panel in PANELS]
+    assert len(titles) == len(set(titles))
+
+
+@pytest.mark.parametrize(
+    ("period", "span", "told"),
+    [
+        (DAY, ("2026-11-27", "2026-11-28"), "Friday, 27 November 2026"),
+        (WEEK, ("2026-11-21", "2026-11-28"), "21 November to 27 November 2026"),
+        (MONTH, ("2026-10-29", "2026-11-28"), "29 October to 27 November 2026"),
+    ],
+)
+def test_a_period_is_whole_days(period: Any, span: tuple[str, str], told: str) -> None:  # noqa: ANN401 - of a program loaded by path
+    since, until = (f"{day}T00:00:00+00:00" for day in span)
+    assert period.range(LAST) == {"range": {"@timestamp": {"gte": since, "lt": until}}}
+    assert period.told(LAST) == told
+
+
+def test_a_period_over_the_turn_of_the_year_names_both() -> None:
+    assert WEEK.told(date(2027, 1, 3)) == "28 December 2026 to 3 January 2027"
+
+
+def test_all_intervals_of_the_period_are_asked_for() -> None:
+    asked = report.question(PANELS, DAY, LAST)["aggs"]
+    (histogram,) = [
+        each["aggs"]["panel"]["date_histogram"] for each in asked.values() if "date_histogram" in each["aggs"]["panel"]
+    ]
+    assert histogram == {
+        "field": "@timestamp",
+        "fixed_interval": "1h",
+        "min_doc_count": 0,
+        "extended_bounds": {"min": "2026-11-27T00:00:00+00:00", "max": "2026-11-27T23:59:59.999+00:00"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "told"),
+    [(120, 100, "+20 %"), (80, 100, "−20 %"), (100, 100, "±0 %"), (5, 0, "new"), (0, 0, ""), (5, None, "")],  # noqa: RUF001 - the sign
+)
+def test_a_change_is_told_as_people_do(now: float, before: float | None, told: str) -> None:
+    assert report.change(now, before) == told
+
+
+def answer(panel: dict[str, Any], factor: int = 1) -> dict[str, Any]:
+    """What Elasticsearch could say of a panel."""
+    (kind,) = panel["aggregation"]
+    found: dict[str, dict[str, Any]] = {
+        "value_count": {"value": 1200 * factor},
+        "cardinality": {"value": 7 * factor},
+        "auto_date_histogram": {"buckets": [{"key": 1795737600000, "doc_count": 3 * factor}]},
+        "terms": {
+            "buckets": [{"key": "<b>", "doc_count": 90 * factor}, {"key": "b", "doc_count": 30}],
+            "sum_other_doc_count": 4,
+        },
+        "percentiles": {"values": {"50.0": 0.0123 * factor, "99.0": None}},
+    }
+    return {"doc_count": 120 * factor, "panel": found[kind]}
+
+
+def shown(panels: list[dict[str, Any]]) -> str:
+    now, before = [answer(panel, 2) for panel in panels], [answer(panel) for panel in panels]
+    content = {"title": "T", "name": "n", "period": "p", "before": "b", "made": "m", "partial": False}
+    page: str = report.page(
+        PROGRAM.with_name("report.html.j2"), {**content, "panels": report.view(panels, now, before, DAY)}
+    )
+    return page
+
+
+def test_a_page_shows_each_panel_and_its_change() -> None:
+    page = shown(PANELS)
+    assert [panel["title"] for panel in PANELS if f"<h2>{panel['title']}</h2>" not in page] == []
+    for said in ("2\u202f400", "+100 %", "75 %", "0.0246 s", "4 more in others"):
+        assert said in page
+
+
+def test_a_page_needs_nothing_from_elsewhere_and_runs_nothing() -> None:
+    page = shown(PANELS)
+    assert "<script" not in page
+    assert [word for word in ("src=", "@import", "url(", "<link") if word in page] == []
+
+
+def test_what_visitors_send_is_text() -> None:
+    assert "<b>" not in shown(PANELS)
+    assert "&lt;b&gt;" in shown(PANELS)
+
+
+def test_a_panel_without_events_says_so() -> None:
+    panels = [panel for panel in PANELS if panel["chart"] != "number"]
+    nothing: dict[str, Any] = {"buckets": [], "values": {"50.0": None}, "sum_other_doc_count": 0}
+    empty = [{"doc_count": 0, "panel": nothing} for _ in panels]
+    assert [panel["empty"] for panel in report.view(panels, empty, empty, DAY)] == [True] * len(panels)
+
+
+def test_of_terms_those_that_are_shown_are_compared() -> None:
+    (panel,) = report.as_before([PANELS[5]], [answer(PANELS[5])])
+    assert panel["aggregation"]["terms"]["include"] == ["<b>", "b"]
+    assert json.dumps(PANELS[5]["aggregation"]).count("include") == 0

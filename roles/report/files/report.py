@@ -145,6 +145,8 @@ def line(panel: Json, now: Json, before: Json, period: Period) -> Json:
     buckets, earlier = now["panel"]["buckets"], before["panel"]["buckets"]
     moments = [datetime.fromtimestamp(bucket["key"] / 1000, UTC) for bucket in buckets]
     counts = [[bucket["doc_count"] for bucket in found] for found in (buckets, earlier)]
+    if not any(counts[0]):
+        return {"empty": True}
     return {
         "charts": {
             name: draw([f"{moment:{period.form}}" for moment in moments], counts, size) for name, size in SIZES.items()
@@ -153,7 +155,7 @@ def line(panel: Json, now: Json, before: Json, period: Period) -> Json:
             {"label": f"{moment:{period.form}}", "value": told(count)}
             for moment, count in zip(moments, counts[0], strict=True)
         ],
-        "empty": not any(counts[0]),
+        "empty": False,
     }
 
 
@@ -262,7 +264,7 @@ class Index:
 
     def answers(self, panels: list[Json], period: Period, last: date) -> list[Json]:
         """Of each panel, how many events it is about, and what its aggregation says."""
-        path = f"/{ALIAS}/_search"
+        path = f"/{ALIAS}/_search?ignore_unavailable=true"  # before the first event there is no index
         try:
             answer = self._transport.perform_request(
                 "POST", path, body=question(panels, period, last), headers=self._headers
@@ -271,8 +273,9 @@ class Index:
             raise SystemExit(f"Failed to search {ALIAS}: {error}") from error
         if answer.meta.status >= 300 or answer.body["timed_out"] or answer.body["_shards"]["failed"]:
             raise SystemExit(f"Failed to search {ALIAS} in full: {answer.meta.status} {json.dumps(answer.body)[:2000]}")
-        found: Json = answer.body["aggregations"]
-        return [found[str(number)] for number in range(len(panels))]
+        nothing: Json = {"doc_count": 0, "panel": {"buckets": [], "values": {}}}
+        found: Json = answer.body.get("aggregations", {})
+        return [found.get(str(number), nothing) for number in range(len(panels))]
 
 
 def page(template: Path, content: Json) -> str:

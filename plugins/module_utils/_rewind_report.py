@@ -13,11 +13,14 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import side_by_side
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lag import lags, longest
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lease_table import LeaseTable
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases import Lease, Position
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._manifest import Manifest
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._moments import age
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewind import Move
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Record
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Record, Stream
 
 # Each state includes those before it.
 PLANNED, WRITTEN, TAKEN, MOVED = "planned", "written", "taken", "moved"
@@ -66,3 +69,41 @@ def summary(states: Mapping[str, str]) -> str:
     count = Counter(states.values())
     moved, taken = count[MOVED], count[MOVED] + count[TAKEN]
     return f"{len(states)} shards to move: {taken + count[WRITTEN]} written, {taken} taken again, {moved} moved on"
+
+
+def describe(moves: list[Move], stream: Stream, now: datetime) -> list[dict[str, t.Any]]:
+    """From where to where each shard goes."""
+    formers = {move.shard.id: move.former.position for move in moves if move.former}
+    numbered = [shard for shard, position in formers.items() if position.is_number]
+    records = side_by_side(lambda shard: stream.numbered(shard, formers[shard].checkpoint), numbered)
+
+    def standing(move: Move) -> Record | None:
+        stays = move.former is not None and move.former.position == move.target
+        return records.get(move.shard.id) if stays else None
+
+    return [
+        {
+            "shard": move.shard.id,
+            "before": place(move.former.position, records.get(move.shard.id), now) if move.former else None,
+            "after": place(move.target, move.record or standing(move), now),
+        }
+        for move in moves
+    ]
+
+
+def report(
+    table: LeaseTable, stream: Stream, manifest: Manifest, moves: list[dict[str, t.Any]], with_lag: bool
+) -> dict[str, t.Any]:
+    """What the rewind has moved, and how far its consumer is with it."""
+    leases = table.read()
+    found = states(manifest, leases)
+    moving = {shard: lease for shard, lease in leases.items() if shard in found}
+    lag = {"lag": longest(lags(moving, stream).values())} if with_lag else {}
+    return {
+        **lag,
+        "done": set(found.values()) <= {MOVED},
+        "summary": summary(found),
+        "moves": moves,
+        "states": found,
+        "manifest": manifest.path,
+    }

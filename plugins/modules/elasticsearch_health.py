@@ -15,6 +15,7 @@ description:
 author: Simple Analytics contributors (@simple-analytics)
 extends_documentation_fragment:
   - simple_analytics.pipeline.elasticsearch
+  - simple_analytics.pipeline.waiting
 attributes:
   check_mode:
     description: It changes nothing at any time. In check mode it does not wait.
@@ -34,21 +35,6 @@ options:
     type: str
     choices: [green, yellow, red]
     default: green
-  wait:
-    description:
-      - Whether to wait for it.
-    type: bool
-    default: false
-  wait_timeout:
-    description:
-      - How many seconds to wait. RV(done=false) when that was not enough.
-    type: int
-    default: 300
-  wait_sleep:
-    description:
-      - How many seconds to wait before asking again.
-    type: int
-    default: 5
 """
 
 EXAMPLES = r"""

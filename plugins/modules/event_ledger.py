@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - simple_analytics.pipeline.elasticsearch
+  - simple_analytics.pipeline.waiting
 attributes:
   check_mode:
     description: Does the same in check mode, as it changes nothing.
@@ -75,22 +76,6 @@ options:
       - An hour older than this many days has expired in one store or another. It is listed but does not count.
     type: int
     default: 90
-  wait:
-    description:
-      - Whether to read again until the ledger closes.
-      - When it does not close within O(wait_timeout) seconds the module does not fail; it returns RV(closed=false).
-    type: bool
-    default: false
-  wait_timeout:
-    description:
-      - How many seconds to wait for the ledger to close.
-    type: int
-    default: 300
-  wait_sleep:
-    description:
-      - How many seconds to wait before reading again.
-    type: int
-    default: 5
 """
 
 EXAMPLES = r"""

@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - simple_analytics.pipeline.elasticsearch
+  - simple_analytics.pipeline.waiting
 attributes:
   check_mode:
     description: Counts what would be sent, and sends nothing.
@@ -102,17 +103,6 @@ options:
       - Password of O(username). Required when O(target=index).
     type: str
     required: false
-  wait:
-    description:
-      - Whether to send all of it.
-      - Otherwise it sends for about O(wait_sleep) seconds and says how far it is.
-    type: bool
-    default: false
-  wait_timeout:
-    description:
-      - How many seconds to send, at most. RV(done=false) when that was not enough.
-    type: int
-    default: 300
   wait_sleep:
     description:
       - How many seconds to send before saying how far it is.

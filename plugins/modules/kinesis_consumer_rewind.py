@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
+  - simple_analytics.pipeline.waiting
 attributes:
   check_mode:
     description: Says what would be written, and writes nothing.
@@ -93,22 +94,6 @@ options:
     description:
       - Manifest of a rewind that is to be undone. Every lease that it wrote goes back to its former position.
     type: path
-  wait:
-    description:
-      - Whether to wait until every shard was taken again and has moved past its new position.
-      - When that takes longer than O(wait_timeout) seconds the module does not fail; it returns RV(done=false).
-    type: bool
-    default: false
-  wait_timeout:
-    description:
-      - How many seconds to wait.
-    type: int
-    default: 300
-  wait_sleep:
-    description:
-      - How many seconds to wait before looking again.
-    type: int
-    default: 5
 """
 
 EXAMPLES = r"""
@@ -186,19 +171,14 @@ from datetime import UTC, datetime
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import (
     CLIENT_CONFIG,
-    side_by_side,
 )
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lag import lags, longest
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lease_table import LeaseTable
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._manifest import Manifest
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewind import Move
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewind_report import (
-    MOVED,
+    describe,
     diff,
-    place,
-    states,
-    summary,
+    report,
 )
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewinding import (
     carry_out,
@@ -210,52 +190,15 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewindi
     restorable,
     resumable,
 )
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Record, Stream
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Stream
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._waiting import WAIT_SPEC
-
-
-def describe(moves: list[Move], stream: Stream, now: datetime) -> list[dict[str, t.Any]]:
-    """From where to where each shard goes."""
-    formers = {move.shard.id: move.former.position for move in moves if move.former}
-    numbered = [shard for shard, position in formers.items() if position.is_number]
-    records = side_by_side(lambda shard: stream.numbered(shard, formers[shard].checkpoint), numbered)
-
-    def standing(move: Move) -> Record | None:
-        stays = move.former is not None and move.former.position == move.target
-        return records.get(move.shard.id) if stays else None
-
-    return [
-        {
-            "shard": move.shard.id,
-            "before": place(move.former.position, records.get(move.shard.id), now) if move.former else None,
-            "after": place(move.target, move.record or standing(move), now),
-        }
-        for move in moves
-    ]
-
-
-def report(
-    module: AnsibleAWSModule, table: LeaseTable, stream: Stream, manifest: Manifest, moves: list[dict[str, t.Any]]
-) -> dict[str, t.Any]:
-    """What the rewind has moved, and how far its consumer is with it."""
-    leases = table.read()
-    found = states(manifest, leases)
-    moving = {shard: lease for shard, lease in leases.items() if shard in found}
-    # The first answer says where it goes, and each later one how it comes on.
-    lag = {"lag": longest(lags(moving, stream).values())} if module.params["resume"] and not module.check_mode else {}
-    return {
-        **lag,
-        "done": set(found.values()) <= {MOVED},
-        "summary": summary(found),
-        "moves": moves,
-        "states": found,
-        "manifest": manifest.path,
-    }
 
 
 def go(module: AnsibleAWSModule, table: LeaseTable, stream: Stream, now: datetime) -> dict[str, t.Any]:
     """Begin a rewind, or complete one."""
     kept: dict[str, str] = {}
+    # The first answer says where it goes, and each later one how it comes on.
+    with_lag = bool(module.params["resume"]) and not module.check_mode
     if module.params["resume"]:
         manifest = Manifest.load(module.params["resume"], table.name, stream.name)
     else:
@@ -268,10 +211,10 @@ def go(module: AnsibleAWSModule, table: LeaseTable, stream: Stream, now: datetim
     # Before anything is written, so that a read that fails takes no result away.
     there = describe(manifest.rest(), stream, now)
     if module.check_mode or not manifest.moves:
-        return {"kept": kept, **report(module, table, stream, manifest, there)}
+        return {"kept": kept, **report(table, stream, manifest, there, with_lag)}
     with resumable(manifest):
         there += describe(carry_out(table, stream, manifest), stream, now)
-        return {"kept": kept, **report(module, table, stream, manifest, there)}
+        return {"kept": kept, **report(table, stream, manifest, there, with_lag)}
 
 
 def undo(module: AnsibleAWSModule, table: LeaseTable, stream: Stream, now: datetime) -> dict[str, t.Any]:

@@ -13,6 +13,7 @@ import os
 import re
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,9 @@ ALIAS = "simple-analytics-events"
 # A day's index, and what a reindex has made of it.
 INDEX = re.compile(r"simple-analytics-events-(\d{4})\.(\d{2})\.(\d{2})(?:-\d{6})?")
 SNAPSHOT = "simple-analytics-events-"
+BROKEN = ("PARTIAL", "FAILED")
 POLL_SECONDS = 5
+SNAPSHOT_SECONDS = 12 * 3600
 REQUEST_SECONDS = 60
 
 
@@ -37,12 +40,15 @@ class Cluster:
         self._transport = Transport([node])
         self._headers = {"accept": "application/json", "authorization": basic_auth_to_header((user, password))}
 
-    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None, there_already: str = "") -> Any:  # noqa: ANN401 - JSON
+        """The answer; None where the error of this type says that another node has done it."""
         headers = {**self._headers, **({"content-type": "application/json"} if body else {})}
         try:
             answer = self._transport.perform_request(method, path, body=body, headers=headers)
         except TransportError as error:
             raise SystemExit(f"Failed to {method} {path}: {error}") from error
+        if there_already and answer.meta.status == 400 and answer.body["error"]["type"] == there_already:
+            return None
         if answer.meta.status >= 300:
             raise SystemExit(f"Failed to {method} {path}: {answer.meta.status} {json.dumps(answer.body)}")
         return answer.body
@@ -50,17 +56,22 @@ class Cluster:
 
 def over(indices: list[str], today: date, days: int) -> list[str]:
     """Those of days of which there are `days` between them and today."""
-    found = []
-    for index in indices:
-        named = INDEX.fullmatch(index)
-        if named and date(*map(int, named.groups())) < today - timedelta(days=days):
-            found.append(index)
-    return sorted(found)
+    return sorted(index for index in indices if (day := day_of(index)) and day < today - timedelta(days=days))
 
 
-def expired(snapshots: list[str], keep: int) -> list[str]:
-    """All but the last of ours."""
+def day_of(index: str) -> date | None:
+    named = INDEX.fullmatch(index)
+    try:
+        return date(*map(int, named.groups())) if named else None
+    except ValueError:  # no day of the calendar, and so none of ours
+        return None
+
+
+def expired(snapshots: Mapping[str, int], keep: int) -> list[str]:
+    """All but the last of ours, given with their number of indices. None while the last lacks most that was there."""
     ours = sorted(name for name in snapshots if name.startswith(SNAPSHOT))
+    if len(ours) > 1 and snapshots[ours[-1]] < snapshots[ours[-2]] / 2:
+        return []
     return ours[: max(0, len(ours) - keep)]
 
 
@@ -77,28 +88,39 @@ def snapshot(cluster: Cluster, today: date, repository: str, keep: int, check: b
     path, name = f"/_snapshot/{quote(repository)}", f"{SNAPSHOT}{today:%Y.%m.%d}"
     there = {found["snapshot"]: found for found in cluster.ask("GET", f"{path}/*")["snapshots"]}
     said = []
+    if there.get(name, {}).get("state") in BROKEN:
+        said.append(f"{name} is {there.pop(name)['state']} and {'would be ' if check else ''}removed")
+        if not check:
+            cluster.ask("DELETE", f"{path}/{name}")
     if name not in there:
         said.append(f"{name} {'would be ' if check else ''}taken")
+        there[name] = {"state": "SUCCESS", "indices": cluster.ask("GET", f"/_resolve/index/{INDICES}")["indices"]}
         if not check:
             chosen = {"indices": ALIAS, "ignore_unavailable": True, "include_global_state": False}
-            cluster.ask("PUT", f"{path}/{name}", chosen)
+            cluster.ask("PUT", f"{path}/{name}", chosen, there_already="invalid_snapshot_name_exception")
     if not check:
-        require_success(cluster, path, name)
-    for old in expired([*there, *([] if name in there else [name])], keep):
+        there[name] = whole(cluster, f"{path}/{name}")
+    counts = {each: len(found["indices"]) for each, found in there.items() if found["state"] == "SUCCESS"}
+    for old in expired(counts, keep):
         if not check:
             cluster.ask("DELETE", f"{path}/{quote(old)}")
         said.append(f"{old} {'would be ' if check else ''}removed")
     return said
 
 
-def require_success(cluster: Cluster, path: str, name: str) -> None:
+def whole(cluster: Cluster, path: str) -> dict[str, Any]:
+    """The snapshot, once it is."""
+    deadline = time.monotonic() + SNAPSHOT_SECONDS
     while True:
-        (found,) = cluster.ask("GET", f"{path}/{name}")["snapshots"]
+        found: dict[str, Any] = cluster.ask("GET", path)["snapshots"][0]
         if found["state"] != "IN_PROGRESS":
             break
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{path} is not done after {SNAPSHOT_SECONDS // 3600} hours; the cluster goes on with it.")
         time.sleep(POLL_SECONDS)
     if found["state"] != "SUCCESS":
-        raise SystemExit(f"The snapshot {name} is {found['state']}: {json.dumps(found['failures'])}")
+        raise SystemExit(f"{path} is {found['state']}, and is taken anew next time: {json.dumps(found['failures'])}")
+    return found
 
 
 def password() -> str:

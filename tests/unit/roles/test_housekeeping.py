@@ -23,21 +23,32 @@ REPOSITORY = "/_snapshot/backup"
 class Cluster:
     """Knows indices and snapshots, and remembers what it was told to do."""
 
-    def __init__(self, *indices: str, state: str = "SUCCESS", snapshots: tuple[str, ...] = ()) -> None:
-        self.indices, self.snapshots, self.state = indices, list(snapshots), state
+    def __init__(
+        self, *indices: str, state: str = "SUCCESS", snapshots: tuple[str, ...] = (), broken: str = ""
+    ) -> None:
+        self.indices, self.state = indices, state
+        self.snapshots = dict.fromkeys(snapshots, (30, "SUCCESS")) | ({broken: (30, "PARTIAL")} if broken else {})
         self.told: list[tuple[str, str]] = []
 
-    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def ask(
+        self, method: str, path: str, body: dict[str, Any] | None = None, there_already: str = ""
+    ) -> dict[str, Any]:
         if method != "GET":
             self.told.append((method, path))
             if body is not None:
-                self.snapshots.append(path.removeprefix(f"{REPOSITORY}/"))
+                assert there_already
+                self.snapshots[path.removeprefix(f"{REPOSITORY}/")] = (len(self.indices), self.state)
             return {}
         if path.startswith("/_resolve"):
             return {"indices": [{"name": index} for index in self.indices]}
         wanted = path.removeprefix(f"{REPOSITORY}/")
-        found = [name for name in self.snapshots if wanted in ("*", name)]
-        return {"snapshots": [{"snapshot": name, "state": self.state, "failures": ["why"]} for name in found]}
+        found = {name: known for name, known in self.snapshots.items() if wanted in ("*", name)}
+        return {
+            "snapshots": [
+                {"snapshot": name, "state": state, "failures": ["why"], "indices": ["a"] * count}
+                for name, (count, state) in found.items()
+            ]
+        }
 
 
 def of(day: str, number: str = "") -> str:
@@ -54,7 +65,7 @@ class TestRetention:
         assert housekeeping.over(indices, TODAY, 1) == indices
 
     @pytest.mark.parametrize(
-        "index", ["simple-analytics-events-2026.11", "other-2026.01.01", of("2026.01.01", "-mine")]
+        "index", ["simple-analytics-events-2026.11", "other-2026.01.01", of("2026.01.01", "-mine"), of("2026.01.45")]
     )
     def test_other_names_stay(self, index: str) -> None:
         assert housekeeping.over([index], TODAY, 1) == []
@@ -70,9 +81,12 @@ class TestRetention:
         assert cluster.told == []
 
 
+DAYS = tuple(of(f"2026.11.{day:02}") for day in range(1, 29))
+
+
 class TestSnapshot:
     def test_one_a_day_and_the_oldest_goes(self) -> None:
-        cluster = Cluster(snapshots=(of("2026.11.26"), of("2026.11.27"), "by-hand"))
+        cluster = Cluster(*DAYS, snapshots=(of("2026.11.26"), of("2026.11.27"), "by-hand"))
         said = housekeeping.snapshot(cluster, TODAY, "backup", 2, check=False)
         assert said == [f"{of('2026.11.28')} taken", f"{of('2026.11.26')} removed"]
         assert cluster.told == [
@@ -81,18 +95,27 @@ class TestSnapshot:
         ]
 
     def test_the_second_of_a_day_is_none(self) -> None:
-        cluster = Cluster(snapshots=(of("2026.11.28"),))
+        cluster = Cluster(*DAYS, snapshots=(of("2026.11.28"),))
         assert housekeeping.snapshot(cluster, TODAY, "backup", 2, check=False) == []
         assert cluster.told == []
 
     def test_a_check_takes_none(self) -> None:
-        cluster = Cluster(snapshots=(of("2026.11.27"),))
+        cluster = Cluster(*DAYS, snapshots=(of("2026.11.27"),))
         said = housekeeping.snapshot(cluster, TODAY, "backup", 1, check=True)
         assert said == [f"{of('2026.11.28')} would be taken", f"{of('2026.11.27')} would be removed"]
         assert cluster.told == []
 
     def test_one_that_failed_is_an_error_and_removes_none(self) -> None:
-        cluster = Cluster(state="PARTIAL", snapshots=(of("2026.11.27"),))
-        with pytest.raises(SystemExit, match=f"The snapshot {of('2026.11.28')} is PARTIAL: .*why"):
+        cluster = Cluster(*DAYS, state="PARTIAL", snapshots=(of("2026.11.27"),))
+        with pytest.raises(SystemExit, match=f"{of('2026.11.28')} is PARTIAL, and is taken anew next time: .*why"):
             housekeeping.snapshot(cluster, TODAY, "backup", 1, check=False)
         assert [method for method, _ in cluster.told] == ["PUT"]
+
+    def test_one_that_is_not_whole_is_taken_anew_and_does_not_count(self) -> None:
+        cluster = Cluster(*DAYS, snapshots=(of("2026.11.27"),), broken=of("2026.11.28"))
+        said = housekeeping.snapshot(cluster, TODAY, "backup", 2, check=False)
+        assert said == [f"{of('2026.11.28')} is PARTIAL and removed", f"{of('2026.11.28')} taken"]
+
+    def test_none_goes_while_the_last_lacks_most_of_what_was_there(self) -> None:
+        cluster = Cluster(of("2026.11.28"), snapshots=(of("2026.11.26"), of("2026.11.27")))
+        assert housekeeping.snapshot(cluster, TODAY, "backup", 1, check=False) == [f"{of('2026.11.28')} taken"]

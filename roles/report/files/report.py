@@ -21,6 +21,7 @@ from xml.etree.ElementTree import Element
 import boto3
 import pygal
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 from elastic_transport import Transport, TransportError
 from elastic_transport.client_utils import basic_auth_to_header, url_to_node_config
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -30,6 +31,8 @@ Json = dict[str, Any]
 ALIAS = "simple-analytics-events"
 PREFIX = "reports/"
 REQUEST_SECONDS = 120
+# Terms that each shard names: the tenth of a month must not be missing where it was the thirtieth on most days.
+SHARD_SIZE = 5000
 
 
 @dataclass(frozen=True)
@@ -52,19 +55,6 @@ class Period:
     interval: str  # of what is shown over time
     form: str  # how its points are named
 
-    def start(self, last: date) -> date:
-        return last - timedelta(days=self.days - 1)
-
-    def range(self, last: date) -> Json:
-        first, end = (datetime.combine(day, time(), UTC).isoformat() for day in (self.start(last), last + DAY))
-        return {"range": {"@timestamp": {"gte": first, "lt": end}}}
-
-    def told(self, last: date) -> str:
-        if self.days == 1:
-            return f"{last:%A}, {last.day} {last:%B %Y}"
-        first = self.start(last)
-        return f"{first.day} {first:%B}{f' {first.year}' if first.year != last.year else ''} to {last.day} {last:%B %Y}"
-
 
 DAY = timedelta(days=1)
 PERIODS = {
@@ -77,33 +67,69 @@ PERIODS = {
 }
 
 
-def over_time(aggregation: Json, period: Period, last: date) -> Json:
-    """With every interval of the period, those without an event too."""
+@dataclass(frozen=True)
+class Span:
+    """A period up to and with its last day, or up to now where that is earlier."""
+
+    period: Period
+    last: date
+    now: datetime
+
+    @property
+    def first(self) -> date:
+        return self.last - (self.period.days - 1) * DAY
+
+    @property
+    def start(self) -> datetime:
+        return datetime.combine(self.first, time(), UTC)
+
+    @property
+    def whole_end(self) -> datetime:
+        return datetime.combine(self.last + DAY, time(), UTC)
+
+    @property
+    def end(self) -> datetime:
+        return min(self.whole_end, max(self.start, self.now))
+
+    @property
+    def before(self) -> Span:
+        """As much time of the period before it."""
+        back = self.period.days * DAY
+        return Span(self.period, self.last - back, self.end - back)
+
+    def told(self) -> str:
+        first, last = self.first, self.last
+        if first == last:
+            return f"{last:%A}, {last.day} {last:%B %Y}"
+        return f"{first.day} {first:%B}{f' {first.year}' if first.year != last.year else ''} to {last.day} {last:%B %Y}"
+
+
+def exact(aggregation: Json, span: Span) -> Json:
+    """With every interval of the period, those without an event too, and terms counted over all of many indices."""
+    if "terms" in aggregation:
+        return {"terms": {"shard_size": SHARD_SIZE, **aggregation["terms"]}}
     if "auto_date_histogram" not in aggregation:
         return aggregation
-    field = aggregation["auto_date_histogram"]["field"]
-    span = period.range(last)["range"]["@timestamp"]
-    end = datetime.fromisoformat(span["lt"]) - timedelta(milliseconds=1)
-    bounds = {"min": span["gte"], "max": end.isoformat(timespec="milliseconds")}
+    end = span.whole_end - timedelta(milliseconds=1)
     return {
         "date_histogram": {
-            "field": field,
-            "fixed_interval": period.interval,
+            "field": aggregation["auto_date_histogram"]["field"],
+            "fixed_interval": span.period.interval,
             "min_doc_count": 0,
-            "extended_bounds": bounds,
+            "extended_bounds": {"min": span.start.isoformat(), "max": end.isoformat(timespec="milliseconds")},
         }
     }
 
 
-def question(panels: list[Json], period: Period, last: date) -> Json:
+def question(panels: list[Json], span: Span) -> Json:
     """All panels in one search."""
     return {
         "size": 0,
-        "query": period.range(last),
+        "query": {"range": {"@timestamp": {"gte": span.start.isoformat(), "lt": span.end.isoformat()}}},
         "aggs": {
             str(number): {
                 "filter": panel.get("query", {"match_all": {}}),
-                "aggs": {"panel": over_time(panel["aggregation"], period, last)},
+                "aggs": {"panel": exact(panel["aggregation"], span)},
             }
             for number, panel in enumerate(panels)
         },
@@ -137,23 +163,28 @@ def value_of(answer: Json) -> float:
     return float(answer["panel"].get("value", answer["panel"].get("doc_count", 0)) or 0)
 
 
-def number(panel: Json, now: Json, before: Json, period: Period) -> Json:
+def number(panel: Json, now: Json, before: Json, span: Span) -> Json:
     return {"value": told(value_of(now)), "change": change(value_of(now), value_of(before))}
 
 
-def line(panel: Json, now: Json, before: Json, period: Period) -> Json:
+def line(panel: Json, now: Json, before: Json, span: Span) -> Json:
     buckets, earlier = now["panel"]["buckets"], before["panel"]["buckets"]
     moments = [datetime.fromtimestamp(bucket["key"] / 1000, UTC) for bucket in buckets]
-    counts = [[bucket["doc_count"] for bucket in found] for found in (buckets, earlier)]
+    counts = [
+        [bucket["doc_count"] if moment < span.end else None for bucket, moment in zip(buckets, moments, strict=True)],
+        [bucket["doc_count"] for bucket in earlier],
+    ]
     if not any(counts[0]):
         return {"empty": True}
     return {
         "charts": {
-            name: draw([f"{moment:{period.form}}" for moment in moments], counts, size) for name, size in SIZES.items()
+            name: draw([f"{moment:{span.period.form}}" for moment in moments], counts, size)
+            for name, size in SIZES.items()
         },
         "rows": [
-            {"label": f"{moment:{period.form}}", "value": told(count)}
+            {"label": f"{moment:{span.period.form}}", "value": told(count)}
             for moment, count in zip(moments, counts[0], strict=True)
+            if count is not None
         ],
         "empty": False,
     }
@@ -166,7 +197,7 @@ def without_scripts(drawing: Element) -> Element:
     return drawing
 
 
-def draw(labels: list[str], counts: list[list[int]], size: Size) -> str:
+def draw(labels: list[str], counts: list[list[int | None]], size: Size) -> str:
     """This period over the one before. Colours are the page's, so that they follow its light and dark."""
     style = Style(
         background="transparent",
@@ -191,7 +222,7 @@ def draw(labels: list[str], counts: list[list[int]], size: Size) -> str:
         show_dots=False,
         fill=True,
         margin=6,
-        range=(0, max([1, *counts[0], *counts[1]])),
+        range=(0, max([1, *(count for found in counts for count in found if count)])),
         x_labels_major_every=ceil(len(labels) / size.labels),
         show_minor_x_labels=False,
         y_labels_major_count=3,
@@ -209,7 +240,7 @@ def draw(labels: list[str], counts: list[list[int]], size: Size) -> str:
     return drawn
 
 
-def bars(panel: Json, now: Json, before: Json, period: Period) -> Json:
+def bars(panel: Json, now: Json, before: Json, span: Span) -> Json:
     earlier = {bucket["key"]: bucket["doc_count"] for bucket in before["panel"]["buckets"]}
     buckets = now["panel"]["buckets"]
     most = max((bucket["doc_count"] for bucket in buckets), default=1)
@@ -226,7 +257,7 @@ def bars(panel: Json, now: Json, before: Json, period: Period) -> Json:
     return {"rows": rows, "others": told(now["panel"].get("sum_other_doc_count", 0)), "empty": not rows}
 
 
-def values(panel: Json, now: Json, before: Json, period: Period) -> Json:
+def values(panel: Json, now: Json, before: Json, span: Span) -> Json:
     earlier = before["panel"]["values"]
     rows = [
         {
@@ -243,11 +274,11 @@ def values(panel: Json, now: Json, before: Json, period: Period) -> Json:
 CHARTS = {"number": number, "line": line, "bars": bars, "values": values}
 
 
-def view(panels: list[Json], now: list[Json], before: list[Json], period: Period) -> list[Json]:
+def view(panels: list[Json], now: list[Json], before: list[Json], span: Span) -> list[Json]:
     """What the page shows of each panel."""
     return [
         {"title": panel["title"], "chart": panel["chart"], "note": panel.get("note", "")}
-        | CHARTS[panel["chart"]](panel, ours, theirs, period)
+        | CHARTS[panel["chart"]](panel, ours, theirs, span)
         for panel, ours, theirs in zip(panels, now, before, strict=True)
     ]
 
@@ -262,13 +293,11 @@ class Index:
             "authorization": basic_auth_to_header((user, password)),
         }
 
-    def answers(self, panels: list[Json], period: Period, last: date) -> list[Json]:
+    def answers(self, panels: list[Json], span: Span) -> list[Json]:
         """Of each panel, how many events it is about, and what its aggregation says."""
         path = f"/{ALIAS}/_search?ignore_unavailable=true"  # before the first event there is no index
         try:
-            answer = self._transport.perform_request(
-                "POST", path, body=question(panels, period, last), headers=self._headers
-            )
+            answer = self._transport.perform_request("POST", path, body=question(panels, span), headers=self._headers)
         except TransportError as error:
             raise SystemExit(f"Failed to search {ALIAS}: {error}") from error
         if answer.meta.status >= 300 or answer.body["timed_out"] or answer.body["_shards"]["failed"]:
@@ -285,15 +314,18 @@ def page(template: Path, content: Json) -> str:
     return environment.get_template(template.name).render(content)
 
 
-def published(file: Path, bucket: str, region: str, endpoint: str | None, hours: float) -> str:
-    """The address at which anybody finds the page until it expires."""
+def published(file: Path, bucket: str, region: str, endpoint: str | None, hours: float | None) -> dict[str, str]:
+    """Keep the page. With `hours`, the address at which anybody finds it for so long."""
     s3 = boto3.client("s3", region_name=region, endpoint_url=endpoint, config=Config(signature_version="s3v4"))
     key = PREFIX + file.name
-    s3.put_object(Bucket=bucket, Key=key, Body=file.read_bytes(), ContentType="text/html; charset=utf-8")
-    address: str = s3.generate_presigned_url(
-        "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=round(hours * 3600)
-    )
-    return address
+    try:
+        s3.put_object(Bucket=bucket, Key=key, Body=file.read_bytes(), ContentType="text/html; charset=utf-8")
+        if hours is None:  # a journal is no place for it
+            return {}
+        asked = {"Bucket": bucket, "Key": key}
+        return {"link": s3.generate_presigned_url("get_object", Params=asked, ExpiresIn=round(hours * 3600))}
+    except (BotoCoreError, ClientError) as error:
+        raise SystemExit(f"{file} is made, but could not be kept as s3://{bucket}/{key}: {error}") from error
 
 
 def password() -> str:
@@ -314,29 +346,29 @@ def main() -> None:
     parser.add_argument("--bucket", required=True)
     parser.add_argument("--region", required=True)
     parser.add_argument("--endpoint")
-    parser.add_argument("--link-hours", type=float, default=1)
+    parser.add_argument("--link-hours", type=float, help="for how long anybody finds it by a link; none unless told")
     parser.add_argument("--last", type=date.fromisoformat, help="last day of the period, yesterday unless told")
     parser.add_argument("period", choices=PERIODS)
     given = parser.parse_args()
     now = datetime.now(UTC)
-    period, last = PERIODS[given.period], given.last or now.date() - DAY
+    span = Span(PERIODS[given.period], given.last or now.date() - DAY, now)
     dashboard = json.loads(given.panels.read_text())
     panels, index = dashboard["panels"], Index(given.url, given.authority, given.user, password())
-    ours = index.answers(panels, period, last)
-    theirs = index.answers(as_before(panels, ours), period, last - timedelta(days=period.days))
+    ours = index.answers(panels, span)
+    theirs = index.answers(as_before(panels, ours), span.before)
     content = {
         "title": dashboard["title"],
         "name": given.name,
-        "period": period.told(last),
-        "before": period.told(last - timedelta(days=period.days)),
+        "period": span.told(),
+        "before": span.before.told(),
         "made": f"{now:%Y-%m-%d %H:%M} UTC",
-        "partial": last >= now.date(),
-        "panels": view(panels, ours, theirs, period),
+        "partial": span.end < span.whole_end,
+        "panels": view(panels, ours, theirs, span),
     }
-    file: Path = given.folder / f"{given.name}-{period.name}-{last}.html"
-    file.write_text(page(given.template, content))
+    file: Path = given.folder / f"{given.name}-{span.period.name}-{span.last}.html"
+    file.write_text(page(given.template, content), encoding="utf-8")
     link = published(file, given.bucket, given.region, given.endpoint, given.link_hours)
-    print(json.dumps({"file": str(file), "object": f"s3://{given.bucket}/{PREFIX}{file.name}", "link": link}))
+    print(json.dumps({"file": str(file), "object": f"s3://{given.bucket}/{PREFIX}{file.name}", **link}))
 
 
 if __name__ == "__main__":

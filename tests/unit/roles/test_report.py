@@ -6,7 +6,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ report = importlib.util.module_from_spec(spec)
 sys.modules["report"] = report
 spec.loader.exec_module(report)
 
-LAST = date(2026, 11, 27)
+LAST, LATER = date(2026, 11, 27), datetime(2026, 11, 28, 9, tzinfo=UTC)
 DAY, WEEK, MONTH = (report.PERIODS[name] for name in ("day", "week", "month"))
 # What each kind of field can be asked: https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/field-data-types
 CAN = {
@@ -87,25 +87,45 @@ def test_titles_are_told_apart() -> None:
 )
 def test_a_period_is_whole_days(period: Any, span: tuple[str, str], told: str) -> None:  # noqa: ANN401 - of a program loaded by path
     since, until = (f"{day}T00:00:00+00:00" for day in span)
-    assert period.range(LAST) == {"range": {"@timestamp": {"gte": since, "lt": until}}}
-    assert period.told(LAST) == told
+    whole = report.Span(period, LAST, LATER)
+    assert report.question([], whole)["query"] == {"range": {"@timestamp": {"gte": since, "lt": until}}}
+    assert whole.told() == told
+    assert whole.before.end == whole.start
+
+
+def test_a_period_that_is_not_over_is_compared_with_as_much_of_the_one_before() -> None:
+    span = report.Span(WEEK, LATER.date(), LATER)
+    assert (span.end, span.before.end) == (LATER, LATER - timedelta(days=7))
 
 
 def test_a_period_over_the_turn_of_the_year_names_both() -> None:
-    assert WEEK.told(date(2027, 1, 3)) == "28 December 2026 to 3 January 2027"
+    assert report.Span(WEEK, date(2027, 1, 3), LATER).told() == "28 December 2026 to 3 January 2027"
+
+
+def asked(title: str, span: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
+    (panel,) = [panel for panel in PANELS if panel["title"] == title]
+    found: dict[str, Any] = report.question([panel], span)["aggs"]["0"]["aggs"]["panel"]
+    return found
 
 
 def test_all_intervals_of_the_period_are_asked_for() -> None:
-    asked = report.question(PANELS, DAY, LAST)["aggs"]
-    (histogram,) = [
-        each["aggs"]["panel"]["date_histogram"] for each in asked.values() if "date_histogram" in each["aggs"]["panel"]
-    ]
-    assert histogram == {
+    assert asked("Hits over time", report.Span(DAY, LAST, LATER))["date_histogram"] == {
         "field": "@timestamp",
         "fixed_interval": "1h",
         "min_doc_count": 0,
         "extended_bounds": {"min": "2026-11-27T00:00:00+00:00", "max": "2026-11-27T23:59:59.999+00:00"},
     }
+
+
+def test_terms_are_counted_over_many_indices() -> None:
+    assert asked("Pages", report.Span(MONTH, LAST, LATER))["terms"]["shard_size"] == 5000
+
+
+def test_hours_to_come_are_no_zeros() -> None:
+    noon = datetime(2026, 11, 27, 12, tzinfo=UTC)
+    hours = {"buckets": [{"key": 1000 * (noon.timestamp() + 3600 * ahead), "doc_count": 3} for ahead in (-1, 1)]}
+    shown = report.line({}, {"panel": hours}, {"panel": hours}, report.Span(DAY, LAST, noon))
+    assert shown["rows"] == [{"label": "11:00", "value": "3"}]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +156,8 @@ def shown(panels: list[dict[str, Any]]) -> str:
     now, before = [answer(panel, 2) for panel in panels], [answer(panel) for panel in panels]
     content = {"title": "T", "name": "n", "period": "p", "before": "b", "made": "m", "partial": False}
     page: str = report.page(
-        PROGRAM.with_name("report.html.j2"), {**content, "panels": report.view(panels, now, before, DAY)}
+        PROGRAM.with_name("report.html.j2"),
+        {**content, "panels": report.view(panels, now, before, report.Span(DAY, LAST, LATER))},
     )
     return page
 
@@ -163,7 +184,9 @@ def test_a_panel_without_events_says_so() -> None:
     panels = [panel for panel in PANELS if panel["chart"] != "number"]
     nothing: dict[str, Any] = {"buckets": [], "values": {"50.0": None}, "sum_other_doc_count": 0}
     empty = [{"doc_count": 0, "panel": nothing} for _ in panels]
-    assert [panel["empty"] for panel in report.view(panels, empty, empty, DAY)] == [True] * len(panels)
+    assert [panel["empty"] for panel in report.view(panels, empty, empty, report.Span(DAY, LAST, LATER))] == [
+        True
+    ] * len(panels)
 
 
 def test_of_terms_those_that_are_shown_are_compared() -> None:

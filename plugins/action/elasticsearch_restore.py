@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible.module_utils.common.text.formatters import bytes_to_human
 from ansible_collections.simple_analytics.pipeline.plugins.plugin_utils._progress import FillingAction
 
@@ -11,6 +13,10 @@ from ansible_collections.simple_analytics.pipeline.plugins.plugin_utils._progres
 class ActionModule(FillingAction):  # type: ignore[misc] # Ansible carries no types
     amounts = ("bytes", "restored")
     finished = "restored"
+
+    def again(self, arguments: dict[str, t.Any], result: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Of the snapshot that was chosen, whatever is taken meanwhile."""
+        return {**arguments, "snapshot": result["snapshot"]}
 
     def speed(self, a_second: float) -> str:
         return str(bytes_to_human(a_second))

@@ -20,11 +20,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import flatten
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 
 Json = dict[str, t.Any]
 NUMBERED = re.compile(r"(?P<name>.+)-(?P<number>\d{6})")
-# Where a target keeps what is to be known of its making.
-MARK = "reindex"
+# Where an index keeps what is to be known of its making, by a reindex or a restore.
+MARK, RESTORED = "reindex", "restore"
 # So few new documents that they are copied while writes wait.
 FEW = 1000
 # What the cluster adds to an index's settings by itself.
@@ -95,8 +96,8 @@ class Index:
 
     @property
     def plain_mappings(self) -> Json:
-        """Without the mark."""
-        meta = {key: value for key, value in self.mappings.get("_meta", {}).items() if key != MARK}
+        """Without the marks."""
+        meta = {key: value for key, value in self.mappings.get("_meta", {}).items() if key not in (MARK, RESTORED)}
         rest = {key: value for key, value in self.mappings.items() if key != "_meta"}
         return {**({"_meta": meta} if meta else {}), **rest}
 
@@ -227,10 +228,15 @@ def next_step(family: Family, asked: Asked, task: Task | None, newer: int) -> st
     return COPY if newer > FEW else SETTLE
 
 
-def operations(shards: Mapping[str, list[Json]]) -> list[int]:
-    """The number of the latest operation of each shard's primary copy, -1 where there was none."""
-    copies = [next(copy for copy in shards[shard] if copy["routing"]["primary"]) for shard in sorted(shards, key=int)]
-    return [copy["seq_no"]["max_seq_no"] for copy in copies]
+def operations(index: str, shards: Mapping[str, list[Json]], count: int) -> list[int]:
+    """Of each shard's primary copy, the operation up to which all are done; -1 where there was none."""
+    primaries = {
+        int(shard): [copy for copy in copies if copy["routing"]["primary"]] for shard, copies in shards.items()
+    }
+    absent = [shard for shard in range(count) if not primaries.get(shard)]
+    if absent:
+        raise PipelineError(f"Shard {absent[0]} of {index} does not answer. The same call goes on when it does.")
+    return [primaries[shard][0]["seq_no"]["local_checkpoint"] for shard in range(count)]
 
 
 def kept_as(family: Family, target: str) -> str:

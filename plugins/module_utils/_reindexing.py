@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from urllib.parse import quote
 
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client, ElasticsearchError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex import (
     BROKEN,
@@ -27,6 +27,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex
     FOLLOW,
     MARK,
     NOTHING,
+    RESTORED,
     Asked,
     Family,
     Index,
@@ -42,6 +43,15 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex
 
 PAGE = 10_000
 POLL_SECONDS = 0.2
+# How long writes may be kept back.
+BLOCKED_SECONDS = 300
+# Status of an answer that a state was not reached in time.
+TIMED_OUT = 408
+
+
+def is_snapshotting(client: Client) -> bool:
+    """Whether a snapshot is being taken, during which no index of it can be removed."""
+    return bool(client.request("GET", "/_snapshot/_status")["snapshots"])
 
 
 class BrokenError(PipelineError):  # type: ignore[misc] # mypy finds no collections
@@ -81,6 +91,9 @@ class Cluster:
         """Documents and bytes of each."""
         path = f"/{quote(','.join(indices), safe=',')}/_stats/docs,store"
         found = self._client.request("GET", path)["indices"]
+        silent = sorted(set(indices) - set(found))
+        if silent:
+            raise PipelineError(f"{', '.join(silent)} does not answer. The same call goes on when it does.")
         return {
             index: (stats["primaries"]["docs"]["count"], stats["primaries"]["store"]["size_in_bytes"])
             for index, stats in found.items()
@@ -112,7 +125,7 @@ class Cluster:
     def newer(self, family: Family, target: Index) -> int:
         """How many changes the source has had since the latest pass began."""
         before = target.mark["upcoming"]
-        return sum(now - then for now, then in zip(self._operations(family.live.index), before, strict=True))
+        return sum(now - then for now, then in zip(self._operations(family.live), before, strict=True))
 
     def create(self, family: Family, asked: Asked) -> Index:
         """An empty target, which nobody searches."""
@@ -125,7 +138,9 @@ class Cluster:
             "task": None,
             "done": False,
         }
-        meta = {**asked.mappings.get("_meta", {}), MARK: mark}
+        # Whose documents these are does not change with their mapping.
+        kept = {key: value for key, value in family.live.mappings.get("_meta", {}).items() if key == RESTORED}
+        meta = {**asked.mappings.get("_meta", {}), **kept, MARK: mark}
         body = {"settings": asked.settings, "mappings": {**asked.mappings, "_meta": meta}}
         self._client.request("PUT", f"/{quote(target)}", body)
         return self._index(target)
@@ -142,7 +157,7 @@ class Cluster:
         mark = target.mark
         since = min(mark["upcoming"]) if begun else mark["since"]
         # Known before it begins, so that a run that dies here leaves none that nobody knows about.
-        target = self._mark(target, since=since, upcoming=self._operations(family.live.index))
+        target = self._mark(target, since=since, upcoming=self._operations(family.live))
         # A pass reads by searching, which finds no operation before a refresh.
         self._client.request("POST", f"/{quote(family.live.index)}/_refresh")
         return self._mark(target, task=self._running(target.index) or self._start(family, target, asked))
@@ -153,7 +168,7 @@ class Cluster:
         body = {
             "conflicts": "proceed",
             "source": {"index": family.live.index, **({"query": {"bool": {"filter": chosen}}} if chosen else {})},
-            "dest": {"index": target.index, "version_type": "external"},
+            "dest": {"index": target.index, "version_type": "external_gte"},
             **({"script": asked.script} if asked.script else {}),
         }
         how = f"slices={self._slices}&requests_per_second={self._rate:g}"
@@ -173,6 +188,9 @@ class Cluster:
                 "POST", f"/_reindex/{target.mark['task']}/_rethrottle?requests_per_second={self._rate:g}"
             )
 
+    def is_snapshotting(self) -> bool:
+        return is_snapshotting(self._client)
+
     def settle(self, family: Family, target: Index, asked: Asked, keep: bool) -> None:
         """Copy what is left, compare, and have the target take the source's place, while writes wait."""
         with self._blocked(family.live.index):
@@ -186,10 +204,15 @@ class Cluster:
     def _finish(self, family: Family, target: Index, asked: Asked) -> Index:
         """The last pass, unthrottled."""
         hurry = Cluster(self._client, self._slices, -1)
-        begun = True
+        begun, deadline = True, time.monotonic() + BLOCKED_SECONDS
         while True:
             target = hurry.copy(family, target, asked, begun)
             while (task := hurry.task(target)) and task.state == "running":
+                if time.monotonic() > deadline:
+                    raise PipelineError(
+                        f"The last pass of copying {family.live.index} did not end within {BLOCKED_SECONDS} seconds."
+                        " Nothing was switched, it takes writes again, and the same call goes on."
+                    )
                 time.sleep(POLL_SECONDS)
             if task and task.state == "ended":
                 return target
@@ -242,25 +265,31 @@ class Cluster:
                 return
             self._client.request("DELETE", f"/{quote(kept)}")
         self._client.request("POST", f"/{quote(source.index)}/_clone/{quote(kept)}", {"settings": settings})
-        health = self._client.request("GET", f"/_cluster/health/{quote(kept)}?wait_for_status=yellow&timeout=20s")
-        if health["timed_out"]:
-            raise PipelineError(f"{kept}, which is to keep what {source.index} was, does not come up.")
+        try:
+            self._client.request("GET", f"/_cluster/health/{quote(kept)}?wait_for_status=yellow&timeout=20s")
+        except ElasticsearchError as error:
+            if error.status != TIMED_OUT:
+                raise
+            raise PipelineError(f"{kept}, which is to keep what {source.index} was, does not come up.") from error
 
     @contextmanager
     def _blocked(self, index: str) -> t.Iterator[None]:
         """Logstash tries again what is refused by the block, so nothing is lost by it."""
-        self._client.request("PUT", f"/{quote(index)}/_block/write")
+        blocked = self._client.request("PUT", f"/{quote(index)}/_block/write")
         try:
+            if not blocked["shards_acknowledged"]:
+                raise PipelineError(f"Not every shard of {index} keeps writes back. The same call goes on.")
             yield
         except BaseException:
             with suppress(PipelineError):  # the first error says more
                 self._client.request("PUT", f"/{quote(index)}/_settings", {"index.blocks.write": None})
             raise
 
-    def _operations(self, index: str) -> list[int]:
-        """The latest operation of each shard."""
-        stats = self._client.request("GET", f"/{quote(index)}/_stats?level=shards")
-        found: list[int] = operations(stats["indices"][index]["shards"])
+    def _operations(self, index: Index) -> list[int]:
+        """How far each shard is."""
+        stats = self._client.request("GET", f"/{quote(index.index)}/_stats?level=shards")["indices"]
+        shards = stats.get(index.index, {"shards": {}})["shards"]
+        found: list[int] = operations(index.index, shards, int(index.settings["number_of_shards"]))
         return found
 
     def _index(self, index: str) -> Index:
@@ -306,7 +335,7 @@ def advance(cluster: Cluster, work: Work, keep: bool) -> str:
     elif work.step == BROKEN:
         cluster.forget_task(target)
         raise BrokenError(family, target, task)
-    else:
+    elif not cluster.is_snapshotting():
         cluster.settle(family, target, asked, keep)
         return "switched"
     return "copying"

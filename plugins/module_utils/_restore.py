@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex import (
+    RESTORED,
     Index,
     Json,
     families,
@@ -23,8 +24,6 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex
     numbered,
 )
 
-# Where a restored index keeps which snapshot it comes from.
-MARK = "restore"
 BESIDE = "restored-"
 
 
@@ -99,7 +98,7 @@ class Place:
 
 def origin(index: Index) -> Json:
     """Which snapshot it comes from, and whether it is where it is to be."""
-    found: Json = index.mappings.get("_meta", {}).get(MARK, {})
+    found: Json = index.mappings.get("_meta", {}).get(RESTORED, {})
     return found
 
 

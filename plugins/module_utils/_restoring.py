@@ -14,11 +14,11 @@ from urllib.parse import quote
 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex import Index, Json, name_of
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex import RESTORED, Index, Json, name_of
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindexing import is_snapshotting
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._restore import (
     BEGIN,
     BESIDE,
-    MARK,
     NOTHING,
     Place,
     Shard,
@@ -32,6 +32,14 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._restore
 )
 
 
+class LostError(PipelineError):  # type: ignore[misc] # mypy finds no collections
+    """The cluster has given up a shard."""
+
+    def __init__(self, place: Place, snapshot: Snapshot, shard: Shard) -> None:
+        self.place = place
+        super().__init__(f"{place.index} cannot be restored from {snapshot.name}: shard {shard.number}: {shard.reason}")
+
+
 class Cluster:
     """The calls that a restore makes."""
 
@@ -39,22 +47,41 @@ class Cluster:
         self._client, self._repository = client, repository
 
     def snapshot(self, name: str | None) -> Snapshot:
+        """The one asked for; else one whose restore is unfinished, or the latest."""
         path = f"/_snapshot/{quote(self._repository)}/*?index_details=true"
         found = self._client.request("GET", path)["snapshots"]
-        return choose(map(Snapshot.of, found), name, self._repository)
+        return choose(map(Snapshot.of, found), name or self._unfinished(), self._repository)
+
+    def _unfinished(self) -> str | None:
+        path = f"/_all/_mapping?filter_path=*.mappings._meta.{RESTORED}"
+        marks = [each["mappings"]["_meta"][RESTORED] for each in self._client.request("GET", path).values()]
+        return next((found["snapshot"] for found in marks if not found["done"]), None)
 
     def places(self, snapshot: Snapshot, params: dict[str, t.Any]) -> list[Place]:
         """Of the indices asked for, by name."""
         indices = wanted(snapshot, params["first"], params["last"])
-        pattern = commonprefix(indices) + "*"  # noqa: RUF071 - these are names, not paths
+        pattern = commonprefix([name_of(index) for index in indices]) + "*"  # noqa: RUF071 - these are no paths
         if not params["in_place"]:
-            there = self._indices(BESIDE + pattern)
+            there = self._there(BESIDE + pattern, snapshot)
             found = {each: Index.of(each, body) for each, body in there.items()}
             return [beside(snapshot, index, found.get(BESIDE + index)) for index in indices]
         groups: dict[str, dict[str, Json]] = {}
-        for each, body in self._indices(pattern).items():
+        for each, body in self._there(pattern, snapshot).items():
             groups.setdefault(name_of(each), {})[each] = body
         return [in_place(snapshot, index, groups.get(name_of(index), {})) for index in indices]
+
+    def _there(self, pattern: str, snapshot: Snapshot) -> dict[str, Json]:
+        """Indices, with the mark on those, too, whose restore was begun by a run that ended before it made it."""
+        found = self._indices(pattern)
+        recoveries = self._client.request("GET", f"/{quote(pattern, safe='*')}/_recovery")
+        for index, recovery in recoveries.items():
+            sources = [
+                (each["source"].get("repository"), each["source"].get("snapshot")) for each in recovery["shards"]
+            ]
+            if (self._repository, snapshot.name) in sources:
+                meta = found[index]["mappings"].setdefault("_meta", {})
+                meta.setdefault(RESTORED, mark(snapshot, done=False))
+        return found
 
     def begin(self, place: Place, snapshot: Snapshot) -> None:
         body = {
@@ -85,8 +112,14 @@ class Cluster:
                 self._client.request("POST", "/_aliases", {"actions": actions})
         self._mark(place, snapshot, done=True)
 
-    def remove(self, place: Place) -> None:
+    def give_up(self, place: Place) -> None:
+        """So that the next call begins it anew."""
         self._client.request("DELETE", f"/{quote(place.target)}")
+
+    def is_snapshotting(self) -> bool:
+        """Whether the cluster would refuse to remove an index."""
+        snapshotting: bool = is_snapshotting(self._client)
+        return snapshotting
 
     def restored_bytes(self, place: Place) -> int:
         found = self._client.request("GET", f"/{quote(place.target)}/_recovery").get(place.target, {"shards": []})
@@ -107,7 +140,7 @@ class Cluster:
 
     def _mark(self, place: Place, snapshot: Snapshot, done: bool) -> None:
         meta = self._indices(place.target)[place.target]["mappings"].get("_meta", {})
-        body = {"_meta": {**meta, MARK: mark(snapshot, done)}}
+        body = {"_meta": {**meta, RESTORED: mark(snapshot, done)}}
         self._client.request("PUT", f"/{quote(place.target)}/_mapping", body)
 
 
@@ -119,14 +152,10 @@ def advance(cluster: Cluster, place: Place, snapshot: Snapshot) -> str:
         cluster.begin(place, snapshot)
         return "restoring"
     lacking = cluster.lacking(place)
-    lost = [shard for shard in lacking if shard.can_allocate == "no"]
+    lost = next((shard for shard in lacking if shard.can_allocate == "no"), None)
     if lost:
-        cluster.remove(place)
-        raise PipelineError(
-            f"{place.index} cannot be restored from {snapshot.name}: shard {lost[0].number}: {lost[0].reason}"
-            f" {place.target} was removed again; nothing else was changed, and the same call begins it anew."
-        )
-    if lacking:
+        raise LostError(place, snapshot, lost)
+    if lacking or (place.replaced and cluster.is_snapshotting()):
         return "restoring"
     cluster.settle(place, snapshot)
     return "restored"

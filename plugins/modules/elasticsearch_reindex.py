@@ -24,6 +24,7 @@ description:
 author: Simple Analytics contributors (@simple-analytics)
 extends_documentation_fragment:
   - simple_analytics.pipeline.elasticsearch
+  - simple_analytics.pipeline.waiting
 attributes:
   check_mode:
     description: Says which indices would be made anew, with how many documents and bytes.
@@ -89,22 +90,6 @@ options:
         RV(indices.kept).
     type: bool
     default: true
-  wait:
-    description:
-      - Whether to wait until all are switched.
-      - Otherwise it does what can be done at once. The tasks that it has begun run on, and the next call goes on.
-    type: bool
-    default: false
-  wait_timeout:
-    description:
-      - How many seconds to wait. RV(done=false) when that was not enough.
-    type: int
-    default: 300
-  wait_sleep:
-    description:
-      - How many seconds to wait before looking again.
-    type: int
-    default: 5
 """
 
 EXAMPLES = r"""

@@ -19,6 +19,7 @@ description:
 author: Simple Analytics contributors (@simple-analytics)
 extends_documentation_fragment:
   - simple_analytics.pipeline.elasticsearch
+  - simple_analytics.pipeline.waiting
 attributes:
   check_mode:
     description: Says which indices would be restored, with how many bytes, and which would be removed.
@@ -57,22 +58,6 @@ options:
       - How many indices are restored at once.
     type: int
     default: 2
-  wait:
-    description:
-      - Whether to wait until all are restored.
-      - Otherwise it does what can be done at once, and the next call goes on.
-    type: bool
-    default: false
-  wait_timeout:
-    description:
-      - How many seconds to wait. RV(done=false) when that was not enough.
-    type: int
-    default: 300
-  wait_sleep:
-    description:
-      - How many seconds to wait before looking again.
-    type: int
-    default: 5
 """
 
 EXAMPLES = r"""
@@ -134,7 +119,9 @@ indices:
   type: dict
   contains:
     state:
-      description: It is the V(same) as asked, V(waiting), V(restoring), or V(restored) by this call.
+      description:
+        - It is the V(same) as asked, V(waiting), V(restoring), or V(restored) by this call. What is V(lost) the cluster
+          has given up; when the others are there the module fails, and says why.
       type: str
     target:
       description: The index that it is restored as.
@@ -157,7 +144,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elastic
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex import Json
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._restore import BEGIN, NOTHING, Place
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._restoring import Cluster, advance
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._restoring import Cluster, LostError, advance
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._waiting import WAIT_SPEC
 
 
@@ -177,7 +164,7 @@ def diff(places: list[Place]) -> dict[str, dict[str, str | None]]:
 
 def summary(states: list[str], restored: int, size: int) -> str:
     there = states.count("same") + states.count("restored")
-    others = [f"{states.count(state)} {state}" for state in ("restoring", "waiting") if state in states]
+    others = [f"{states.count(state)} {state}" for state in ("restoring", "waiting", "lost") if state in states]
     said = ", ".join([f"{there} of {len(states)} indices restored", *others])
     return f"{said}; {bytes_to_human(restored)} of {bytes_to_human(size)}"
 
@@ -190,19 +177,31 @@ def run(module: AnsibleModule, cluster: Cluster) -> Json:
     places = cluster.places(snapshot, params)
     states: dict[str, str] = {}
     filled: dict[str, int] = {}
+    lost: list[LostError] = []
     # Those that have begun come first, so that no more are on the way than may be.
     for place in sorted(places, key=lambda place: (place.step == BEGIN, place.name)):
         full = list(states.values()).count("restoring") >= params["parallel"]
         waits = place.step != NOTHING and (module.check_mode or (full and place.step == BEGIN))
-        states[place.name] = state = "waiting" if waits else advance(cluster, place, snapshot)
+        try:
+            states[place.name] = state = "waiting" if waits else advance(cluster, place, snapshot)
+        except LostError as error:
+            states[place.name] = state = "lost"
+            lost.append(error)
         if state == "restoring":
             filled[place.name] = cluster.restored_bytes(place)
-        elif state != "waiting":
+        elif state in ("same", "restored"):
             filled[place.name] = snapshot.sizes[place.index]
+    if lost and not {"restoring", "waiting"} & set(states.values()):  # the others come first
+        for each in lost:
+            cluster.give_up(each.place)
+        said = " ".join(map(str, lost))
+        raise PipelineError(
+            f"{said} All others are restored. What was half there is removed; the same call begins it anew."
+        )
     size, restored = sum(snapshot.sizes[place.index] for place in places), sum(filled.values())
     return {
         "changed": any(place.step != NOTHING for place in places),
-        "done": not {"restoring", "waiting"} & set(states.values()),
+        "done": not {"restoring", "waiting", "lost"} & set(states.values()),
         "summary": summary(list(states.values()), restored, size),
         "snapshot": snapshot.name,
         "start": f"{snapshot.start:%Y-%m-%dT%H:%M:%SZ}",

@@ -29,7 +29,8 @@ def snapshot(landscape: Landscape) -> Iterator[str]:
         landscape.elasticsearch("elastic", f"/_snapshot/simple-analytics/{name}", "DELETE")
     assert f"{name} taken" in landscape.playbook("snapshot")
     yield name
-    landscape.elasticsearch("elastic", f"/restored-{name}?ignore_unavailable=true", "DELETE")
+    for index in landscape.elasticsearch("elastic", "/restored-*"):
+        landscape.elasticsearch("elastic", f"/{index}", "DELETE")
 
 
 def test_what_was_destroyed_comes_back(landscape: Landscape, snapshot: str) -> None:
@@ -43,15 +44,37 @@ def test_what_was_destroyed_comes_back(landscape: Landscape, snapshot: str) -> N
     landscape.playbook("search")
     foretold = landscape.playbook("restore", *IN_PLACE, "--check", "--diff")
     assert "nothing was written" in foretold
+    # The day's index is made anew while it is being restored, or before.
+    traffic = landscape.traffic("--hits", "300", "--rate", "30", "--seed", "22")
     said = landscape.playbook("restore", *IN_PLACE)
     assert f"from {snapshot}" in said
     (timestamp,) = re.findall(r"-e timestamp=([^;\s]+)", said)
+    more = landscape.sent(traffic)
     landscape.playbook("rewind", "-e", "consumer=indexer", "-e", f"timestamp={timestamp}")
 
     changes = grown(before, landscape.audit())
     assert changes["lost"] == 0
-    assert changes["events"] == changes["indexed"] == sent["event"]
+    assert changes["events"] == changes["indexed"] == sent["event"] + more["event"]
     assert re.search(r"^elasticsearch-1 .*changed=0", landscape.playbook("restore", *IN_PLACE), flags=re.MULTILINE)
+
+
+def test_a_day_takes_the_place_of_the_living_one(landscape: Landscape, snapshot: str) -> None:
+    before = landscape.known()
+    index = snapshot  # they are named alike
+    day = [*IN_PLACE, "-e", f"elasticsearch_restore_first={index[-10:]}"]
+    (living,) = landscape.elasticsearch("elastic", f"/{index}/_mapping")
+    traffic = landscape.traffic("--hits", "300", "--rate", "30", "--seed", "23")
+    said = landscape.playbook("restore", *day)
+    assert f"in the place of {living}" in said
+    (restored,) = landscape.elasticsearch("elastic", f"/{index}/_mapping")
+    assert restored != living
+    sent = landscape.sent(traffic)
+    (timestamp,) = re.findall(r"-e timestamp=([^;\s]+)", said)
+    landscape.playbook("rewind", "-e", "consumer=indexer", "-e", f"timestamp={timestamp}")
+    changes = grown(before, landscape.audit())
+    assert changes["lost"] == 0
+    assert changes["events"] == changes["indexed"] == sent["event"]
+    assert re.search(r"^elasticsearch-1 .*changed=0", landscape.playbook("restore", *day), flags=re.MULTILINE)
 
 
 def test_a_day_comes_back_beside_itself(landscape: Landscape, snapshot: str) -> None:
@@ -59,9 +82,7 @@ def test_a_day_comes_back_beside_itself(landscape: Landscape, snapshot: str) -> 
     found = landscape.elasticsearch("reader", "/simple-analytics-events/_count")["count"]
     day = ["-e", f"elasticsearch_restore_first={index[-10:]}"]
     landscape.playbook("restore", *day)
-    ours, theirs = (
-        landscape.elasticsearch("elastic", f"/{each}/_count")["count"] for each in (index, f"restored-{index}")
-    )
+    ours, theirs = (landscape.elasticsearch("elastic", f"/{each}/_count")["count"] for each in (index, "restored-*"))
     assert ours == theirs > 0
     assert landscape.elasticsearch("reader", "/simple-analytics-events/_count")["count"] == found
     assert re.search(r"^elasticsearch-1 .*changed=0", landscape.playbook("restore", *day), flags=re.MULTILINE)

@@ -6,6 +6,7 @@ import typing as t
 from dataclasses import replace
 
 import pytest
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex import (
     BROKEN,
     COPY,
@@ -155,9 +156,11 @@ class TestTask:
 
 def test_operations_are_those_of_the_primaries() -> None:
     def copy(primary: bool, number: int) -> dict[str, t.Any]:
-        return {"routing": {"primary": primary}, "seq_no": {"max_seq_no": number}}
+        return {"routing": {"primary": primary}, "seq_no": {"local_checkpoint": number}}
 
-    assert operations({"10": [copy(True, 3)], "9": [copy(False, 1), copy(True, 2)]}) == [2, 3]
+    assert operations("day", {"1": [copy(True, 3)], "0": [copy(False, 1), copy(True, 2)]}, 2) == [2, 3]
+    with pytest.raises(PipelineError, match="Shard 1 of day does not answer"):
+        operations("day", {"0": [copy(True, 2)], "1": [copy(False, 3)]}, 3)
 
 
 class TestSwitch:

@@ -41,6 +41,7 @@ def cluster(task: Task, newer: int = 0) -> Mock:
         sizes=Mock(side_effect=lambda names: dict.fromkeys(names, (100, 7))),
         task=Mock(return_value=task),
         newer=Mock(return_value=newer),
+        is_snapshotting=Mock(return_value=False),
     )
 
 
@@ -72,6 +73,13 @@ def test_no_more_begin_than_may_run_at_once() -> None:
     fake = cluster(Task("running"))
     result, _ = reindex(fake, parallel=1)
     assert (named(fake.create), states(result)["day-3"]) == ([], "waiting")
+
+
+def test_none_is_switched_while_a_snapshot_is_taken() -> None:
+    fake = cluster(Task("ended"))
+    fake.is_snapshotting.return_value = True
+    result, _ = reindex(fake, last="day-2")
+    assert (named(fake.settle), states(result)["day-2"], result["done"]) == ([], "copying", False)
 
 
 def test_one_that_is_copied_is_switched() -> None:

@@ -9,6 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex import Index
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._restore import (
     BEGIN,
     FOLLOW,
@@ -26,13 +27,15 @@ SNAPSHOT = Snapshot("one", "u", "SUCCESS", datetime(2026, 11, 27, tzinfo=UTC), d
 def cluster(lacking: list[Shard]) -> Mock:
     """Four indices: one is restored, one is on its way, and two have not begun."""
     steps = {"a": BEGIN, "b": NOTHING, "c": FOLLOW, "d": BEGIN}
-    places = [Place(index, f"new-{index}", None, step, is_searched=True) for index, step in steps.items()]
+    living = Index("living", "x", {}, {}, {})
+    places = [Place(index, f"new-{index}", living, step, is_searched=True) for index, step in steps.items()]
     return Mock(
         spec=Cluster,
         snapshot=Mock(return_value=SNAPSHOT),
         places=Mock(return_value=places),
         lacking=Mock(return_value=lacking),
         restored_bytes=Mock(return_value=40),
+        is_snapshotting=Mock(return_value=False),
     )
 
 
@@ -78,11 +81,20 @@ def test_a_check_touches_nothing() -> None:
     assert result["diff"]["after"] == {"a": "new-a", "c": "new-c", "d": "new-d"}
 
 
-def test_one_that_the_cluster_has_given_up_is_removed_and_named() -> None:
+def test_none_takes_its_place_while_a_snapshot_is_taken() -> None:
+    fake = cluster([])
+    fake.is_snapshotting.return_value = True
+    assert states(restore(fake)) == "restoring same restoring waiting"
+    assert not fake.settle.called
+
+
+def test_one_that_the_cluster_has_given_up_is_named_when_the_others_are_there() -> None:
     fake = cluster([Shard(0, "no", "failed: corrupt.")])
-    with pytest.raises(
-        PipelineError, match=r"c cannot be restored from one: shard 0: failed: corrupt\. new-c was removed"
-    ):
+    result = restore(fake)
+    assert (states(result), result["done"]) == ("restoring same lost restoring", False)
+    assert not fake.give_up.called
+    fake.places.return_value = fake.places.return_value[1:3]
+    with pytest.raises(PipelineError, match=r"c cannot be restored from one: shard 0: failed: corrupt\. All others"):
         restore(fake)
-    assert [call.args[0].index for call in fake.remove.call_args_list] == ["c"]
+    assert [call.args[0].index for call in fake.give_up.call_args_list] == ["c"]
     assert not fake.settle.called

@@ -47,6 +47,8 @@ POLL_SECONDS = 0.2
 BLOCKED_SECONDS = 300
 # Status of an answer that a state was not reached in time.
 TIMED_OUT = 408
+# Status of an answer to what can never be done.
+REFUSED = 400
 
 
 def is_snapshotting(client: Client) -> bool:
@@ -86,6 +88,18 @@ class Cluster:
             if not any(fnmatchcase(family.name, source) for family in known):
                 raise PipelineError(f"source: {source!r} is neither an index nor the name of a reindexed one.")
         return [family for family in known if any(fnmatchcase(family.name, source) for source in sources)]
+
+    def require_query(self, query: Json | None, sources: list[str]) -> None:
+        """It is one, as far as can be told without running it."""
+        if query is None:
+            return
+        path = f"/{quote(','.join(sources), safe='*,')}/_validate/query?explain=true"
+        found = self._client.request("POST", path, {"query": query})
+        if not found["valid"]:
+            reasons = [each["error"] for each in found.get("explanations", []) if "error" in each]
+            raise PipelineError(
+                f"query {query} is none: {'; '.join(dict.fromkeys([found.get('error', ''), *reasons]))}"
+            )
 
     def sizes(self, indices: list[str]) -> dict[str, tuple[int, int]]:
         """Documents and bytes of each."""
@@ -327,7 +341,13 @@ def advance(cluster: Cluster, work: Work, keep: bool) -> str:
         cluster.discard(target)
         target = None
     if target is None:
-        cluster.copy(family, cluster.create(family, asked), asked, begun=False)
+        made = cluster.create(family, asked)
+        try:
+            cluster.copy(family, made, asked, begun=False)
+        except ElasticsearchError as error:
+            if error.status == REFUSED:  # it would be, each time
+                cluster.discard(made)
+            raise
     elif task is None or work.step == COPY:
         cluster.copy(family, target, asked, begun=task is not None and task.state == "ended")
     elif work.step == FOLLOW:

@@ -161,6 +161,7 @@ failures:
        reason: "document_parsing_exception: failed to parse"}
 """
 
+import re
 from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
@@ -227,10 +228,19 @@ def summary(states: list[str], done: int, documents: int) -> str:
     return f"{said}; {done} of {documents} documents"
 
 
-def run(module: AnsibleModule, cluster: Cluster) -> tuple[Json, list[BrokenError]]:
-    params = module.params
+def require_numbers(params: Json) -> None:
     if params["parallel"] < 1:
         raise PipelineError(f"parallel {params['parallel']} lets nothing begin: 1 or more.")
+    if params["rate"] < 0:
+        raise PipelineError(f"rate {params['rate']} is no number of documents a second: 0 for no limit, or more.")
+    if params["slices"] != "auto" and not re.fullmatch("[1-9][0-9]*", params["slices"]):
+        raise PipelineError(f"slices {params['slices']!r} is no number of tasks: auto, 1 or more.")
+
+
+def run(module: AnsibleModule, cluster: Cluster) -> tuple[Json, list[BrokenError]]:
+    params = module.params
+    require_numbers(params)
+    cluster.require_query(params["query"], params["source"])
     families = chosen(cluster.families(params["source"]), params["first"], params["last"])
     works = [look(cluster, family, params) for family in families]
     sizes = cluster.sizes([family.live.index for family in families])

@@ -187,6 +187,7 @@ unreadable:
 """
 
 import gc
+import re
 import typing as t
 from datetime import UTC, datetime, timedelta
 from math import ceil
@@ -225,6 +226,11 @@ TOLD = ("done", "summary", "events", "older", "refused", "reasons", "unreadable"
 
 def selection(params: dict[str, t.Any], now: datetime) -> Selection:
     """The question."""
+    for option in ("rate", "retention_days"):
+        if params[option] < 0:
+            raise PipelineError(f"{option} is {params[option]}; it is 0 or more.")
+    if params["name"] and not re.fullmatch(r"\w[\w.-]*", params["name"]):
+        raise PipelineError(f"name {params['name']!r} is none: letters, digits, underscores, hyphens and dots.")
     since, until = parse_moment(params["from"]), parse_moment(params["until"])
     if since > now:
         raise PipelineError(f"from {params['from']!r} lies {age(since - now)} in the future.")

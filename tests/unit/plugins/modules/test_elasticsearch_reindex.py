@@ -6,6 +6,8 @@ import typing as t
 from types import SimpleNamespace
 from unittest.mock import Mock
 
+import pytest
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex import (
     Asked,
     Failure,
@@ -46,7 +48,8 @@ def cluster(task: Task, newer: int = 0) -> Mock:
 
 
 def reindex(cluster: Mock, check_mode: bool = False, **params: object) -> tuple[dict[str, t.Any], list[BrokenError]]:
-    given = {"source": ["day-*"], "first": None, "last": None, "parallel": 2, "keep_source": True, **params}
+    given: dict[str, t.Any] = {"source": ["day-*"], "first": None, "last": None, "parallel": 2, "keep_source": True}
+    given |= {"rate": 0, "slices": "auto", "query": None, **params}
     module = SimpleNamespace(check_mode=check_mode, params=given)
     result: tuple[dict[str, t.Any], list[BrokenError]] = run(module, cluster)
     return result
@@ -73,6 +76,17 @@ def test_no_more_begin_than_may_run_at_once() -> None:
     fake = cluster(Task("running"))
     result, _ = reindex(fake, parallel=1)
     assert (named(fake.create), states(result)["day-3"]) == ([], "waiting")
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [({"parallel": 0}, "parallel 0"), ({"rate": -7}, "rate -7"), ({"slices": "0"}, "slices '0'")],
+)
+def test_what_is_no_number_is_refused_first(options: dict[str, t.Any], complaint: str) -> None:
+    fake = cluster(Task("running"))
+    with pytest.raises(PipelineError, match=complaint):
+        reindex(fake, **options)
+    assert not fake.families.called
 
 
 def test_none_is_switched_while_a_snapshot_is_taken() -> None:

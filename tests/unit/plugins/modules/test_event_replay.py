@@ -106,6 +106,8 @@ class TestRun:
             ({"from": "30d"}, "'30d' is no time: say 2026-11-24T18:00:00Z, or seconds since 1970"),
             ({"until": "2026-11-24"}, "'2026-11-24' has no time zone"),
             ({"from": "9026-01-01T00:00:00Z", "until": "9026-01-02T00:00:00Z"}, "from '9026.*' lies .* in the future"),
+            ({"rate": -4}, "rate is -4; it is 0 or more"),
+            ({"name": "../../x y"}, "name '../../x y' is none"),
             ({"retention_days": 1}, "'2026-11-24T12:00:00Z' is a day whose index is removed after 1 days"),
         ],
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import logging
 import re
+import unicodedata
 
-ESCAPES = {code: f"\\x{code:02X}" for code in range(32)} | {
-    ord(plain): "\\" + short for plain, short in zip('"\\\a\b\t\n\v\f\r\x1b', '"\\abtnvfre', strict=True)
-}
+SHORT = {plain: "\\" + short for plain, short in zip('"\\\a\b\t\n\v\f\r\x1b', '"\\abtnvfre', strict=True)}
+UNPRINTED = ("Cc", "Cn", "Zl", "Zp")
 INVALID_BYTE = re.compile("[\udc80-\udcff]")
 
 
@@ -18,5 +18,14 @@ def to_text(data: bytes, log: logging.Logger) -> str:
     if not INVALID_BYTE.search(text):
         return text
     log.warning("Received an event that has a different character encoding than you configured. {text: %s}", data)
-    escaped = re.sub(r"#(?=[{$@])", r"\\#", text.translate(ESCAPES))
-    return INVALID_BYTE.sub(lambda byte: f"\\x{ord(byte[0]) - 0xDC00:02X}", escaped)
+    return re.sub(r"#(?=[{$@])", r"\\#", "".join(map(_printed, text)))
+
+
+def _printed(char: str) -> str:
+    if INVALID_BYTE.fullmatch(char):
+        return f"\\x{ord(char) - 0xDC00:02X}"
+    if char in SHORT:
+        return SHORT[char]
+    if unicodedata.category(char) not in UNPRINTED or char == "\x85":
+        return char
+    return f"\\u{ord(char):04X}" if ord(char) <= 0xFFFF else f"\\u{{{ord(char):X}}}"

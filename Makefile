@@ -48,8 +48,11 @@ $(link):
 	@mkdir -p $(dir $@)
 	@ln -sfn ../../../.. $@
 
+# As they are given: a pattern may end in a dollar sign, a path have any character.
+demo: override export LOGS := $(value LOGS)
+demo: override export PIXEL_PATH := $(value PIXEL_PATH)
 demo: setup ## The main job on this machine: landscape, site.yml, traffic, ledger [LOGS=path] [PIXEL_PATH=regex]
-	@LOGS='$(value LOGS)' PIXEL_PATH='$(value PIXEL_PATH)' bash sandbox/demo.sh
+	@bash sandbox/demo.sh
 
 stop: ## Leave nothing running and nothing mounted
 	@$(call with-ansible,sandbox/stop.yml)

@@ -7,8 +7,12 @@ cd "$(dirname "$0")/.."
 
 hits=${HITS:-2000}
 ledger=.cache/ledger.json
-if [ -n "${LOGS:-}" ] && [ ! -e "$LOGS" ]; then
-  echo "There is no log file or folder LOGS=$LOGS." >&2
+if [[ ! $hits =~ ^[1-9][0-9]*$ ]]; then
+  echo "HITS=$hits is no number of requests." >&2
+  exit 2
+fi
+if [ -n "${LOGS:-}" ] && [ -z "$(find "$LOGS" -type f -print -quit 2>/dev/null)" ]; then
+  echo "There is no log file, or folder with any, LOGS=$LOGS." >&2
   exit 2
 fi
 

@@ -30,6 +30,7 @@ from pygal.style import Style
 Json = dict[str, Any]
 ALIAS = "simple-analytics-events"
 PREFIX = "reports/"
+COUNTED = "events"  # name in the page's metadata
 REQUEST_SECONDS = 120
 # Terms that each shard names: the tenth of a month must not be missing where it was the thirtieth on most days.
 SHARD_SIZE = 5000
@@ -314,18 +315,41 @@ def page(template: Path, content: Json) -> str:
     return environment.get_template(template.name).render(content)
 
 
-def published(file: Path, bucket: str, region: str, endpoint: str | None, hours: float | None) -> dict[str, str]:
-    """Keep the page. With `hours`, the address at which anybody finds it for so long."""
+def published(file: Path, events: int, bucket: str, region: str, endpoint: str | None, hours: float | None) -> Json:
+    """Keep the page. With `hours`, the address at which anybody finds it for so long.
+
+    An index that was lost must not empty the page that was made of it.
+    """
     s3 = boto3.client("s3", region_name=region, endpoint_url=endpoint, config=Config(signature_version="s3v4"))
     key = PREFIX + file.name
     try:
-        s3.put_object(Bucket=bucket, Key=key, Body=file.read_bytes(), ContentType="text/html; charset=utf-8")
+        if not events and known_events(s3, bucket, key):
+            raise SystemExit(
+                f"The index has nothing of this time, but s3://{bucket}/{key} shows events of it, and stays."
+                " Was the index lost? Restore it, or remove that page."
+            )
+        s3.put_object(
+            Bucket=bucket,
+            Key=key,
+            Body=file.read_bytes(),
+            ContentType="text/html; charset=utf-8",
+            Metadata={COUNTED: str(events)},
+        )
         if hours is None:  # a journal is no place for it
             return {}
         asked = {"Bucket": bucket, "Key": key}
-        return {"link": s3.generate_presigned_url("get_object", Params=asked, ExpiresIn=round(hours * 3600))}
+        link = s3.generate_presigned_url("get_object", Params=asked, ExpiresIn=round(hours * 3600))
+        return {"link": link, "link_hours": hours}
     except (BotoCoreError, ClientError) as error:
         raise SystemExit(f"{file} is made, but could not be kept as s3://{bucket}/{key}: {error}") from error
+
+
+def known_events(s3: Any, bucket: str, key: str) -> int:  # noqa: ANN401 - boto3 makes its clients' types at run time
+    """How many the page that is there already is made of."""
+    found = s3.list_objects_v2(Bucket=bucket, Prefix=key).get("Contents", [])
+    if key not in [each["Key"] for each in found]:
+        return 0
+    return int(s3.head_object(Bucket=bucket, Key=key)["Metadata"].get(COUNTED, 0))
 
 
 def password() -> str:
@@ -367,7 +391,8 @@ def main() -> None:
     }
     file: Path = given.folder / f"{given.name}-{span.period.name}-{span.last}.html"
     file.write_text(page(given.template, content), encoding="utf-8")
-    link = published(file, given.bucket, given.region, given.endpoint, given.link_hours)
+    events = sum(answer["doc_count"] for answer in ours)
+    link = published(file, events, given.bucket, given.region, given.endpoint, given.link_hours)
     print(json.dumps({"file": str(file), "object": f"s3://{given.bucket}/{PREFIX}{file.name}", **link}))
 
 

@@ -70,6 +70,9 @@ class TestPanels:
         charts |= {"terms": "bars", "percentiles": "values"}
         assert panel["chart"] == charts[kind]
         assert panel.keys() <= {"title", "chart", "query", "aggregation", "note", "unit"}
+        assert panel["aggregation"][kind].keys() <= {
+            "field", "size", "missing", "precision_threshold", "buckets", "percents",
+        }  # fmt: skip
 
 
 def test_titles_are_told_apart() -> None:

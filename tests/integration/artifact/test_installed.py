@@ -55,7 +55,7 @@ def test_its_inventory_copied_and_named_foretells_a_landscape(workplace: Workpla
     said = " ".join(run.stdout.split())
     for groups in ("elasticsearch (0 of 1)", "capture (0 of 1), consumers (0 of 1), elasticsearch (0 of 1)"):
         assert f"No host yet in inventory group {groups}, for 'artifact' has no stack {', '.join(STACKS)}" in said
-    assert "PLAY [Dashboards]" in run.stdout
+    assert "PLAY [Dashboards, what they need]" in run.stdout
     assert ministack.client("ssm").get_parameters_by_path(Path="/artifact/")["Parameters"] == []
     made = ministack.client("s3").list_buckets()["Buckets"]
     assert [bucket["Name"] for bucket in made if bucket["Name"].startswith("artifact-")] == []

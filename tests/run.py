@@ -52,7 +52,7 @@ PARTS = [
     Part("integration", "pytest -n 2 --dist loadfile tests/integration", 5.0, alone=True),
     Part("conformance", "pytest -n 2 tests/conformance", 5.0, alone=True),
     Part("demo", "ansible-playbook sandbox/clean.yml && make demo", 6.0, alone=True),
-    Part("e2e", "pytest tests/e2e", 12.0, alone=True),
+    Part("e2e", "pytest tests/e2e", 17.0, alone=True),
     Part(
         "molecule",
         "molecule destroy --all && molecule test --all --exclude elasticsearch_upgrade --workers 2",

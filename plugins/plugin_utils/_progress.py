@@ -19,7 +19,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._moments
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._waiting import WAIT_SPEC
 
 
-def seconds(arguments: t.Mapping[str, t.Any], option: str, least: int) -> int:
+def number_of_seconds(arguments: t.Mapping[str, t.Any], option: str, least: int) -> int:
     """The option, or its default."""
     given = arguments.get(option, WAIT_SPEC[option]["default"])
     if not str(given).isdecimal() or int(given) < least:
@@ -52,7 +52,8 @@ class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no type
         super().run(tmp, task_vars)
         started, arguments = time.monotonic(), dict(self._task.args)
         waits = boolean(arguments.get("wait", WAIT_SPEC["wait"]["default"]), strict=False)
-        timeout, sleep = seconds(arguments, "wait_timeout", 0), seconds(arguments, "wait_sleep", 1)
+        timeout = number_of_seconds(arguments, "wait_timeout", 0)
+        sleep = number_of_seconds(arguments, "wait_sleep", 1)
         first: dict[str, t.Any] = self._execute_module(module_args={**arguments, "wait": False}, task_vars=task_vars)
         result = first
         while waits and not result.get("failed") and not self.is_done(result):

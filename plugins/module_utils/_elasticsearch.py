@@ -32,14 +32,28 @@ CONNECTION_SPEC: dict[str, t.Any] = {
 
 
 class ElasticsearchError(PipelineError):  # type: ignore[misc] # mypy finds no collections
-    """A call that did not do what was asked; `status` is None where no answer came."""
+    """A call that did not do what was asked; `status` and `answer` are None where no answer came."""
 
-    def __init__(self, method: str, path: str, reason: str, status: int | None = None) -> None:
+    def __init__(self, method: str, path: str, reason: str, status: int | None = None, answer: object = None) -> None:
         super().__init__(f"Failed to {method} {path}: {'' if status is None else f'{status} '}{reason}")
         self.status = status
+        self.answer = answer
+
+
+class Form(t.NamedTuple):
+    """The body of an upload."""
+
+    content_type: str
+    content: bytes
+
+
+Body = dict[str, t.Any] | list[dict[str, t.Any] | bytes] | Form
 
 
 class Client:
+    # Beside those that say who asks and what is sent.
+    HEADERS: t.ClassVar[dict[str, str]] = {}
+
     def __init__(self, transport: Transport, username: str, password: str) -> None:
         self._transport = transport
         self._authorization = basic_auth_to_header((username, password))
@@ -52,14 +66,16 @@ class Client:
             url_to_node_config(url).replace(request_timeout=REQUEST_SECONDS, **_tls(url, params["ca_path"]))
             for url in params["url"]
         ]
-        return cls(Transport(nodes), params["username"], params["password"])
+        return cls(Transport(nodes, **cls.transport_options()), params["username"], params["password"])
 
-    def request(
-        self, method: str, path: str, body: dict[str, t.Any] | list[dict[str, t.Any] | bytes] | None = None
-    ) -> dict[str, t.Any]:
+    @staticmethod
+    def transport_options() -> dict[str, t.Any]:
+        return {}
+
+    def request(self, method: str, path: str, body: Body | None = None) -> dict[str, t.Any]:
         status, answer = self._perform(method, path, body, self._authorization)
         if status >= 300:
-            raise ElasticsearchError(method, path, _reason(answer), status)
+            raise ElasticsearchError(method, path, _reason(answer), status, answer)
         return answer
 
     def bulk(self, lines: list[dict[str, t.Any] | bytes]) -> dict[str, t.Any]:
@@ -83,14 +99,15 @@ class Client:
             raise ElasticsearchError(method, path, _reason(answer), status)
         return status == 200
 
-    def _perform(
-        self, method: str, path: str, body: dict[str, t.Any] | list[dict[str, t.Any] | bytes] | None, authorization: str
-    ) -> tuple[int, dict[str, t.Any]]:
-        headers = {"accept": "application/json", "authorization": authorization}
-        if body is not None:
+    def _perform(self, method: str, path: str, body: Body | None, authorization: str) -> tuple[int, dict[str, t.Any]]:
+        headers = {"accept": "application/json", "authorization": authorization, **self.HEADERS}
+        content: object = body
+        if isinstance(body, Form):
+            headers["content-type"], content = body
+        elif body is not None:
             headers["content-type"] = "application/x-ndjson" if isinstance(body, list) else "application/json"
         try:
-            response = self._transport.perform_request(method, path, body=body, headers=headers)
+            response = self._transport.perform_request(method, path, body=content, headers=headers)
         except TransportError as error:
             raise ElasticsearchError(method, path, str(error)) from error
         return response.meta.status, response.body or {}
@@ -122,7 +139,8 @@ def _tls(url: str, ca_path: str | None) -> dict[str, str]:
 
 
 def _reason(answer: object) -> str:
-    error = answer.get("error", answer) if isinstance(answer, dict) else answer
+    # Kibana names the category in `error` and says the rest in `message`.
+    error = answer.get("message", answer.get("error", answer)) if isinstance(answer, dict) else answer
     if isinstance(error, dict) and "reason" in error:
         # The outer reason is often only the category ("illegal argument"); the innermost cause says what is wrong.
         cause = error

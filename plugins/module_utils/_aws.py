@@ -22,7 +22,7 @@ WORKERS = 32
 # Not botocore's mode `standard`, in which all threads of a client share a hundred retries.
 CLIENT_CONFIG = {"retries": {"mode": "legacy", "total_max_attempts": 10}, "max_pool_connections": WORKERS}
 T = t.TypeVar("T")
-FORBIDDEN = {"AccessDenied", "AccessDeniedException", "KMSAccessDeniedException"}
+FORBIDDEN = {"AccessDenied", "AccessDeniedException"}
 
 
 @contextmanager
@@ -36,6 +36,8 @@ def calling(verb_phrase: str, missing: str = "") -> t.Iterator[None]:
             raise PipelineError(f"Failed to {verb_phrase}: {missing}") from error
         if code in FORBIDDEN:
             raise PipelineError(f"Failed to {verb_phrase}: these credentials may not call {operation}.") from error
+        if code == "KMSAccessDeniedException":
+            raise PipelineError(f"Failed to {verb_phrase}: these credentials may not use its key: {error}") from error
         raise PipelineError(f"Failed to {verb_phrase}: {error}") from error
     except BotoCoreError as error:
         raise PipelineError(f"Failed to {verb_phrase}: {error}") from error

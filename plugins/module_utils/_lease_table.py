@@ -22,7 +22,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases 
     read_leases,
     strangers,
 )
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Shard
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Shard, Stream
 
 with suppress(ImportError):  # AnsibleAWSModule says what is missing
     from botocore.exceptions import ClientError
@@ -66,7 +66,7 @@ class LeaseTable:
             if lease and lease.rewind == rewind:
                 return
             if lease and lease.rewind != former:
-                raise self._overtaken(lease)
+                raise self._overtaken("place", lease)
         raise PipelineError(
             f"Failed to place the lease of {shard.id} in {self.name!r}: it changed {ATTEMPTS} times meanwhile."
         )
@@ -79,14 +79,14 @@ class LeaseTable:
                 return
             found = self._get(lease.shard)
             if found and found.rewind != lease.rewind:
-                raise self._overtaken(found)
+                raise self._overtaken("remove", found)
         raise PipelineError(
             f"Failed to remove the lease of {lease.shard} in {self.name!r}: it changed {ATTEMPTS} times meanwhile."
         )
 
-    def _overtaken(self, lease: Lease) -> PipelineError:
+    def _overtaken(self, verb: str, lease: Lease) -> PipelineError:
         return PipelineError(
-            f"Failed to place the lease of {lease.shard} in {self.name!r}: the rewind {lease.rewind!r} has placed"
+            f"Failed to {verb} the lease of {lease.shard} in {self.name!r}: the rewind {lease.rewind!r} has placed"
             " it meanwhile. See where that one went, then begin a new one."
         )
 
@@ -152,8 +152,8 @@ class LeaseTable:
         return True
 
 
-def tables_of(dynamodb: t.Any, shards: Mapping[str, Shard]) -> list[LeaseTable]:  # noqa: ANN401 - as above
-    """The tables of this account and region that hold leases of these shards."""
+def tables_of(dynamodb: t.Any, stream: Stream, shards: Mapping[str, Shard]) -> list[LeaseTable]:  # noqa: ANN401 - as above
+    """The tables of this account and region that hold leases of these shards of the stream."""
     with calling("list the tables"):
         pages = dynamodb.get_paginator("list_tables").paginate()
         names = [name for page in pages for name in page["TableNames"]]
@@ -167,6 +167,6 @@ def tables_of(dynamodb: t.Any, shards: Mapping[str, Shard]) -> list[LeaseTable]:
             leases = LeaseTable(dynamodb, name).read()
         except NoConsumerError:
             return False
-        return bool(leases) and not strangers(shards, leases)
+        return bool(leases) and not strangers(stream, shards, leases)
 
     return [LeaseTable(dynamodb, name) for name, reads in side_by_side(is_one, names).items() if reads]

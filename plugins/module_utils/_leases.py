@@ -16,11 +16,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Shard
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Shard, Stream
 
 TRIM_HORIZON, AT_TIMESTAMP, LATEST, SHARD_END = "TRIM_HORIZON", "AT_TIMESTAMP", "LATEST", "SHARD_END"
-# A consumer whose row says AT_TIMESTAMP has done nothing yet, and its own configuration knows the time.
-NAMED = {TRIM_HORIZON: 0, AT_TIMESTAMP: 0, LATEST: 2, SHARD_END: 3}
+# A consumer whose row says AT_TIMESTAMP has done nothing yet. Only its own configuration knows where between the
+# beginning and the tip that is.
+NAMED = {TRIM_HORIZON: 0, AT_TIMESTAMP: 1, LATEST: 3, SHARD_END: 4}
+NUMBERED = 2
 LEASE = "LEASE"
 # What every lease has, and no other row.
 MARKS = {"leaseKey", "leaseCounter", "checkpoint"}
@@ -59,7 +61,9 @@ class Position(t.NamedTuple):
     @property
     def order(self) -> tuple[int, int, int]:
         """Positions of one shard sort by it."""
-        return (1, int(self.checkpoint), self.subsequence) if self.is_number else (NAMED[self.checkpoint], 0, 0)
+        if self.is_number:
+            return NUMBERED, int(self.checkpoint), self.subsequence
+        return NAMED[self.checkpoint], 0, 0
 
 
 @dataclass(frozen=True)
@@ -99,21 +103,21 @@ def read_leases(table: str, rows: t.Iterable[Row]) -> dict[str, Lease]:
     return leases
 
 
-def strangers(shards: Mapping[str, Shard], leases: Mapping[str, Lease]) -> list[str]:
-    """The leases that cannot be of this stream, as far as names and numbers tell."""
+def strangers(stream: Stream, shards: Mapping[str, Shard], leases: Mapping[str, Lease]) -> list[str]:
+    """The leases that cannot be of this stream, as far as they name a shard or a record."""
     if not set(leases) & set(shards):
         return sorted(leases)
-    return sorted(
-        shard
-        for shard, lease in leases.items()
-        if shard in shards and lease.position.is_number and not shards[shard].may_hold(lease.position.checkpoint)
-    )
+    numbered = sorted(shard for shard, lease in leases.items() if shard in shards and lease.position.is_number)
+    outside = [shard for shard in numbered if not shards[shard].may_hold(leases[shard].position.checkpoint)]
+    # Another stream's number may lie inside all the same, and Kinesis knows. One of them tells of all.
+    return outside or [shard for shard in numbered[-1:] if not stream.takes(shard, leases[shard].position.iterator)]
 
 
-def require_leases(stream: str, application: str, shards: Mapping[str, Shard], leases: Mapping[str, Lease]) -> None:
+def require_leases(stream: Stream, application: str, shards: Mapping[str, Shard], leases: Mapping[str, Lease]) -> None:
     """There are leases, and they are this stream's."""
     if not leases:
         raise PipelineError(f"Consumer application {application!r} has no leases yet: start it once.")
-    if found := strangers(shards, leases):
-        named = ", ".join(found)
-        raise PipelineError(f"Consumer application {application!r} reads another stream than {stream!r}: see {named}.")
+    if found := strangers(stream, shards, leases):
+        raise PipelineError(
+            f"Consumer application {application!r} reads another stream than {stream.name!r}: see {', '.join(found)}."
+        )

@@ -32,6 +32,7 @@ class Manifest:
     moves: list[Move]
     settled: bool = True  # whether no shard can have come to it that a reshard made meanwhile
     written: set[str] = field(default_factory=set)
+    put_back: bool = False  # begun at least
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     @classmethod
@@ -52,7 +53,8 @@ class Manifest:
             moves = [_move(found) for found in (*plan["moves"], *later)]
             written = {entry["written"] for entry in entries if "written" in entry}
             settled = plan["settled"] or any("settled" in entry for entry in entries)
-            return cls(path, plan["id"], plan["application"], plan["stream"], moves, settled, written)
+            put_back = any("put_back" in entry for entry in entries)
+            return cls(path, plan["id"], plan["application"], plan["stream"], moves, settled, written, put_back)
         except OSError as error:
             raise PipelineError(f"Failed to read the manifest {path}: {error.strerror}.") from error
         except (KeyError, TypeError, ValueError) as error:
@@ -87,6 +89,11 @@ class Manifest:
         """Nothing more comes to it."""
         self.settled = True
         self._append({"settled": True}, "a")
+
+    def note_put_back(self) -> None:
+        """Say that its leases go to their former positions."""
+        self.put_back = True
+        self._append({"put_back": True}, "a")
 
     def note(self, shard: str) -> None:
         """Say that a shard's lease is written."""

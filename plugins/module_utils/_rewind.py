@@ -14,17 +14,22 @@ from dataclasses import dataclass
 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases import (
     LATEST,
+    SHARD_END,
     TRIM_HORIZON,
     Lease,
     Position,
 )
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Record, Shard
 
+BEGINNING, TIP, END = Position(TRIM_HORIZON), Position(LATEST), Position(SHARD_END)
+SKIPPING = {TIP, END}  # past all that a shard holds
+
 # Why a lease stays as it is.
 NO_RECORD = "no record of that time"
 TO_COME = "its consumer has not come to it yet"
 THERE = "already there"
 BEHIND = "its consumer has not come that far"
+DONE = "its consumer is done with it"
 
 
 class Start(t.NamedTuple):
@@ -43,6 +48,11 @@ class Move:
     target: Position
     record: Record | None  # the one that then comes first
     generation: int  # parents are written before their children
+
+    @property
+    def stays(self) -> bool:
+        """Whether the lease is only taken from its worker, which begins again where its checkpoint is."""
+        return self.former is not None and self.former.position == self.target
 
 
 class Plan(t.NamedTuple):
@@ -102,12 +112,14 @@ def plan(
     again: set[str] = set()
     for shard in (shard for shard in lineage.ordered if shard in starts):
         repeated = whole and any(parent in again for parent in shards[shard].parents)
-        target = Position(TRIM_HORIZON) if repeated else starts[shard].position
+        target = BEGINNING if repeated else starts[shard].position
         lease = leases.get(shard)
         held = lease is not None and lease.owner is not None
         if target is None:
             kept[shard] = NO_RECORD
-        elif shard in to_come and target.checkpoint != LATEST:
+        elif target == END and shard not in to_come:
+            kept[shard] = DONE
+        elif shard in to_come and target not in SKIPPING:
             kept[shard] = TO_COME
         elif lease and lease.position == target and not held:
             kept[shard] = THERE
@@ -118,6 +130,6 @@ def plan(
                 kept[shard] = BEHIND
         else:
             moves.append(Move(shards[shard], lease, target, starts[shard].record, lineage.generation[shard]))
-        if target and target.checkpoint != LATEST and kept.get(shard) in {None, THERE}:
+        if target and target not in SKIPPING and kept.get(shard) in {None, THERE}:
             again.add(shard)
     return Plan(moves, kept)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import side_by_side
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lag import lags, longest
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lease_table import LeaseTable
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases import Lease, Position
@@ -27,14 +28,24 @@ PLANNED, WRITTEN, TAKEN, MOVED = "planned", "written", "taken", "moved"
 
 
 def states(manifest: Manifest, leases: Mapping[str, Lease]) -> dict[str, str]:
-    """How far each shard of a rewind is, by its row as it is now."""
+    """How far each shard of a rewind is, by its row as it is now. One that was overtaken by another rewind is over."""
+    others = sorted(
+        shard
+        for shard, lease in leases.items()
+        if shard in manifest.written and lease.rewind not in {None, manifest.id}
+    )
+    if others:
+        raise PipelineError(
+            f"Another rewind of {manifest.application!r}, {leases[others[0]].rewind!r}, has placed {', '.join(others)}"
+            " since, so nobody can say how far this one is. See where that one went."
+        )
     shards = [(move.shard.id, move) for move in manifest.moves]
     return {shard: _state(move, leases.get(shard), manifest.id, shard in manifest.written) for shard, move in shards}
 
 
 def _state(move: Move, lease: Lease | None, rewind: str, written: bool) -> str:
     if lease is None or lease.rewind != rewind:
-        # The library removes rows of shards that are read to their end, and a later rewind may have placed this one.
+        # The library removes rows of shards that are read to their end.
         return MOVED if written else PLANNED
     if lease.owner is None:
         return WRITTEN
@@ -51,17 +62,21 @@ def place(position: Position, record: Record | None, now: datetime) -> dict[str,
     }
 
 
-def line(shard: str, position: dict[str, t.Any] | None) -> str:
+def line(shard: str, position: dict[str, t.Any] | None, again: bool) -> str:
     """One shard's line of a diff."""
     if position is None:
         return f"{shard}  no lease"
     when = f"  {position['time']}  {position['age']} ago" if position["time"] else ""
-    return f"{shard}  {position['checkpoint']}{when}"
+    return f"{shard}  {position['checkpoint']}{when}{'  once more' if again else ''}"
 
 
 def diff(moves: list[dict[str, t.Any]]) -> dict[str, str]:
     """All of them, for C(--diff)."""
-    return {side: "".join(f"{line(move['shard'], move[side])}\n" for move in moves) for side in ("before", "after")}
+    return {
+        "before": "".join(f"{line(move['shard'], move['before'], False)}\n" for move in moves),
+        # Without a word there would be no difference, though what its worker has under way comes again.
+        "after": "".join(f"{line(move['shard'], move['after'], move['before'] == move['after'])}\n" for move in moves),
+    }
 
 
 def summary(states: Mapping[str, str]) -> str:
@@ -77,15 +92,11 @@ def describe(moves: list[Move], stream: Stream, now: datetime) -> list[dict[str,
     numbered = [shard for shard, position in formers.items() if position.is_number]
     records = side_by_side(lambda shard: stream.numbered(shard, formers[shard].checkpoint), numbered)
 
-    def standing(move: Move) -> Record | None:
-        stays = move.former is not None and move.former.position == move.target
-        return records.get(move.shard.id) if stays else None
-
     return [
         {
             "shard": move.shard.id,
             "before": place(move.former.position, records.get(move.shard.id), now) if move.former else None,
-            "after": place(move.target, move.record or standing(move), now),
+            "after": place(move.target, records.get(move.shard.id) if move.stays else move.record, now),
         }
         for move in moves
     ]

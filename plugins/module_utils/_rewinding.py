@@ -11,22 +11,29 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import side_by_side
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lease_table import LeaseTable
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases import (
-    LATEST,
-    SHARD_END,
-    TRIM_HORIZON,
+    AT_TIMESTAMP,
     Lease,
     Position,
     require_leases,
 )
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._manifest import Manifest
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._moments import age, parse_moment
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewind import Move, Plan, Start, plan
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewind import (
+    BEGINNING,
+    END,
+    TIP,
+    Move,
+    Plan,
+    Start,
+    plan,
+)
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Shard, Stream
 
 # Why a row cannot be put back.
@@ -69,6 +76,15 @@ def require_shards(option: str, named: t.Collection[str], shards: Mapping[str, S
         raise PipelineError(f"{option}: the stream has no {', '.join(unknown)}. It has {', '.join(sorted(shards))}.")
 
 
+def wanted_numbers(params: Mapping[str, t.Any]) -> dict[str, str]:
+    """The sequence numbers by shard. Without quotes YAML makes them numbers."""
+    numbers = {shard: str(number) for shard, number in (params["sequence_numbers"] or {}).items()}
+    for shard, number in numbers.items():
+        if not number.isdecimal():
+            raise PipelineError(f"sequence_numbers: {number!r} of {shard} is no sequence number.")
+    return numbers
+
+
 def find_starts(
     params: Mapping[str, t.Any],
     stream: Stream,
@@ -77,16 +93,19 @@ def find_starts(
     moment: datetime,
 ) -> dict[str, Start]:
     """Where each shard in question is to start."""
-    position, numbers = params["position"], params["sequence_numbers"] or {}
+    position, numbers = params["position"], wanted_numbers(params)
     chosen = numbers or params["shards"] or shards
     if position == "latest":
-        # What is read to its end has no tip, and a closed shard that nobody has come to needs none.
-        being_read = {shard for shard, lease in leases.items() if lease.position.checkpoint != SHARD_END}
-        never_read = {shard for shard, found in shards.items() if found.last_number is None} - set(leases)
-        return dict.fromkeys((being_read | never_read) & set(chosen), Start(Position(LATEST), None))
+        return {
+            # The library would give a closed shard that nobody has come to a lease at its beginning.
+            shard: Start(END if shard not in leases and shards[shard].last_number else TIP, None)
+            for shard in chosen
+            # What is read to its end has no tip.
+            if shard not in leases or leases[shard].position != END
+        }
     if position == "trim_horizon":
         oldest = side_by_side(stream.oldest, chosen)
-        return {shard: Start(Position(TRIM_HORIZON), record) for shard, record in oldest.items()}
+        return {shard: Start(BEGINNING, record) for shard, record in oldest.items()}
     if position == "sequence_numbers":
         records = side_by_side(lambda shard: stream.numbered(shard, numbers[shard]), chosen)
         unknown = sorted(shard for shard, record in records.items() if record is None)
@@ -112,11 +131,33 @@ def prepare(params: Mapping[str, t.Any], table: LeaseTable, stream: Stream, now:
         raise PipelineError("position=latest skips what the consumer has not had yet, so it needs allow_skip=true.")
     moment = wanted_moment(params, stream.retention(), now) if params["position"] == "at_timestamp" else now
     leases, shards = table.read(), stream.shards()
-    require_leases(stream.name, table.name, shards, leases)
+    require_leases(stream, table.name, shards, leases)
     require_shards("shards", params["shards"] or [], shards)
     require_shards("sequence_numbers", params["sequence_numbers"] or {}, shards)
     starts = find_starts(params, stream, shards, leases, moment)
-    return plan(shards, leases, starts, params["allow_skip"], is_whole(params))
+    if not params["allow_skip"]:
+        require_known_places(leases, starts)
+    planned = plan(shards, leases, starts, params["allow_skip"], is_whole(params))
+    # Where a worker begins again at its own checkpoint, what comes first is what follows that.
+    standing = {move.shard.id: move.target for move in planned.moves if move.stays and move.record is None}
+    records = side_by_side(lambda shard: stream.first(shard, standing[shard].iterator), standing)
+    moves = [replace(move, record=records.get(move.shard.id, move.record)) for move in planned.moves]
+    return planned._replace(moves=moves)
+
+
+def require_known_places(leases: Mapping[str, Lease], starts: Mapping[str, Start]) -> None:
+    """Nobody can tell whether a record lies before or after a place that only the consumer knows."""
+    unknown = sorted(
+        shard
+        for shard, start in starts.items()
+        if start.position and start.position.is_number
+        if shard in leases and leases[shard].position.checkpoint == AT_TIMESTAMP
+    )
+    if unknown:
+        raise PipelineError(
+            f"{', '.join(unknown)}: the consumer begins at a time that its own configuration knows, and has"
+            " checkpointed nothing yet. Let it do that first, or say allow_skip=true, which may skip what lies between."
+        )
 
 
 @contextmanager
@@ -148,16 +189,15 @@ def overtaken(table: LeaseTable, stream: Stream, manifest: Manifest) -> list[Mov
     """What a reshard made, and a worker began, between the plan and the writing: it comes again after its parents."""
     moved = {move.shard.id: move for move in manifest.moves}
     shards, leases = stream.shards(), table.read()
-    beginning = Position(TRIM_HORIZON)
     found = {
         shard: max(moved[parent].generation for parent in shards[shard].parents if parent in moved)
         for shard, lease in leases.items()
-        if shard not in moved and shard in shards and (lease.owner or lease.position.order > beginning.order)
+        if shard not in moved and shard in shards and (lease.owner or lease.position.order > BEGINNING.order)
         if moved.keys() & set(shards[shard].parents)
     }
     records = side_by_side(stream.oldest, found)
     return [
-        Move(shards[shard], leases[shard], beginning, records[shard], generation + 1)
+        Move(shards[shard], leases[shard], BEGINNING, records[shard], generation + 1)
         for shard, generation in found.items()
     ]
 

@@ -10,14 +10,20 @@ from __future__ import annotations
 
 import time
 import typing as t
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import calling
 
+with suppress(ImportError):  # AnsibleAWSModule says what is missing
+    from botocore.exceptions import ClientError
+
 # Kinesis answers five reads a second and shard, and the shard's consumers need theirs.
-PAGE_PAUSE = 0.2
+PAGE_PAUSE = 0.5
 PAGE = 1000
+# What Kinesis calls the number of a record that is none of the stream's, and what its emulator does.
+UNKNOWN_PLACE = {"InvalidArgumentException", "ResourceNotFoundException"}
 
 
 class Record(t.NamedTuple):
@@ -100,6 +106,17 @@ class Stream:
     def first(self, shard: str, start: dict[str, t.Any]) -> Record | None:
         """The first record of an iterator."""
         return self._first(shard, start)
+
+    def takes(self, shard: str, start: dict[str, t.Any]) -> bool:
+        """Whether Kinesis knows this place. It refuses the number of another stream's record."""
+        with calling(f"read shard {shard} of stream {self.name!r}"):
+            try:
+                self._iterator(shard, start)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in UNKNOWN_PLACE:
+                    raise
+                return False
+        return True
 
     def _iterator(self, shard: str, start: dict[str, t.Any]) -> str:
         iterator: str = self._kinesis.get_shard_iterator(StreamName=self.name, ShardId=shard, **start)["ShardIterator"]

@@ -139,12 +139,12 @@ def run(module: AnsibleAWSModule, dynamodb: t.Any, stream: Stream) -> dict[str, 
         raise PipelineError(f"watch_seconds {watched} is no time to watch: 0 or more.")
     shards = stream.shards()
     if module.params["applications"] is None:
-        tables = tables_of(dynamodb, shards)
+        tables = tables_of(dynamodb, stream, shards)
     else:
         tables = [LeaseTable(dynamodb, name) for name in module.params["applications"]]
     earlier = [table.read() for table in tables]
     for table, leases in zip(tables, earlier, strict=True):
-        require_leases(stream.name, table.name, shards, leases)
+        require_leases(stream, table.name, shards, leases)
     time.sleep(watched)
     later = [table.read() for table in tables] if watched else earlier
     return {

@@ -169,9 +169,7 @@ import typing as t
 from datetime import UTC, datetime
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import (
-    CLIENT_CONFIG,
-)
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import CLIENT_CONFIG
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lease_table import LeaseTable
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._manifest import Manifest
@@ -201,6 +199,8 @@ def go(module: AnsibleAWSModule, table: LeaseTable, stream: Stream, now: datetim
     with_lag = bool(module.params["resume"]) and not module.check_mode
     if module.params["resume"]:
         manifest = Manifest.load(module.params["resume"], table.name, stream.name)
+        if manifest.put_back:
+            raise PipelineError(f"The rewind of {manifest.path} was put back, so it cannot go on: begin a new one.")
     else:
         moves, kept = prepare(module.params, table, stream, now)
         rewind = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
@@ -223,7 +223,8 @@ def undo(module: AnsibleAWSModule, table: LeaseTable, stream: Stream, now: datet
     present = table.read()
     leases = restorable(table, manifest, present)
     there = describe([move for move in manifest.moves if move.shard.id in leases], stream, now)
-    if not module.check_mode:
+    if leases and not module.check_mode:
+        manifest.note_put_back()
         put_back(table, manifest, leases)
     return {
         "done": True,

@@ -19,6 +19,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws imp
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 
 @pytest.fixture(autouse=True)
@@ -68,3 +69,10 @@ def test_the_retries_of_one_call_are_not_at_the_expense_of_others() -> None:
     names = [f"shard-{number}" for number in range(60)]
     read = side_by_side(lambda name: client.get_item(TableName="leases", Key={"leaseKey": {"S": name}}), names)
     assert read.keys() == set(names)
+
+
+def test_a_key_that_may_not_be_used_is_named() -> None:
+    message = "User is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:key/1"
+    error = ClientError({"Error": {"Code": "KMSAccessDeniedException", "Message": message}}, "GetRecords")
+    with pytest.raises(PipelineError, match=r"may not use its key: .*kms:Decrypt on"), calling("read a shard"):
+        raise error

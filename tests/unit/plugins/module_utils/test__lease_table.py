@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Iterator
-from unittest.mock import ANY
+from unittest.mock import ANY, Mock
 
 import boto3
 import pytest
@@ -16,7 +16,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lease_t
     tables_of,
 )
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases import Lease, Position, Row
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Shard
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Shard, Stream
 from botocore.stub import Stubber
 
 SHARD = Shard("shardId-000000000002", ("shardId-000000000000",), ("0", "9"), "100", None)
@@ -173,23 +173,35 @@ def expect_table(dynamodb: Stubber, name: str, key: str) -> None:
     dynamodb.add_response("describe_table", {"Table": {"KeySchema": schema}}, {"TableName": name})
 
 
-def test_the_readers_of_a_stream_are_found_among_all_tables(dynamodb: Stubber, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def stream() -> Mock:
+    """Knows every number but those from 1000 on, which are another stream's."""
+    fake = Mock(spec=Stream)
+    fake.takes.side_effect = lambda shard, start: int(start["StartingSequenceNumber"]) < 1000
+    return fake
+
+
+def test_the_readers_of_a_stream_are_found_among_all_tables(
+    dynamodb: Stubber, stream: Mock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(_aws, "WORKERS", 1)  # calls in order
     dynamodb.add_response("list_tables", {"TableNames": ["bills", "indexer"], "LastEvaluatedTableName": "indexer"})
-    dynamodb.add_response("list_tables", {"TableNames": ["other", "several"]})
+    dynamodb.add_response("list_tables", {"TableNames": ["other", "newer", "several"]})
     expect_table(dynamodb, "bills", "number")
     expect_table(dynamodb, "indexer", "leaseKey")
     dynamodb.add_response("scan", {"Items": [row(1)]})
     expect_table(dynamodb, "other", "leaseKey")
     dynamodb.add_response("scan", {"Items": [row(1, checkpoint={"S": "7"})]})
+    expect_table(dynamodb, "newer", "leaseKey")
+    dynamodb.add_response("scan", {"Items": [row(1, checkpoint={"S": "1007"})]})
     expect_table(dynamodb, "several", "leaseKey")
     dynamodb.add_response("scan", {"Items": [row(1, leaseKey={"S": "1:events:2:shardId-000000000000"})]})
-    assert [table.name for table in tables_of(dynamodb.client, {SHARD.id: SHARD})] == ["indexer"]
+    assert [table.name for table in tables_of(dynamodb.client, stream, {SHARD.id: SHARD})] == ["indexer"]
 
 
-def test_a_table_that_cannot_be_read_is_reported(dynamodb: Stubber) -> None:
+def test_a_table_that_cannot_be_read_is_reported(dynamodb: Stubber, stream: Mock) -> None:
     dynamodb.add_response("list_tables", {"TableNames": ["indexer"]})
     expect_table(dynamodb, "indexer", "leaseKey")
     dynamodb.add_client_error("scan", "AccessDeniedException")
     with pytest.raises(PipelineError, match="these credentials may not call Scan"):
-        tables_of(dynamodb.client, {SHARD.id: SHARD})
+        tables_of(dynamodb.client, stream, {SHARD.id: SHARD})

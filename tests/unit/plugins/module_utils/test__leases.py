@@ -29,6 +29,7 @@ def row(**attributes: dict[str, str]) -> Row:
     "earlier, later",
     [
         (Position(TRIM_HORIZON), Position("0", -1)),
+        (Position(TRIM_HORIZON), Position(AT_TIMESTAMP)),
         (Position(AT_TIMESTAMP), Position("0", -1)),
         (Position.before("9"), Position("9")),
         (Position("9"), Position("9", 1)),

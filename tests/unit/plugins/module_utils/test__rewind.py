@@ -14,6 +14,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases 
 )
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._rewind import (
     BEHIND,
+    DONE,
     NO_RECORD,
     THERE,
     TO_COME,
@@ -163,3 +164,68 @@ class TestGenerations:
         made = rewind(self.CLEANED, dict.fromkeys("abcdef", Start(HORIZON, None)))
         generations = {move.shard.id: move.generation for move in made.moves}
         assert generations == {"a": 0, "d": 0, "f": 0, "b": 1, "c": 1, "e": 2}
+
+
+OTHERS: dict[str, dict[str, tuple[str, ...]]] = {
+    "merged, then split": {"a": (), "b": (), "c": ("a", "b"), "d": ("c",), "e": ("c",)},
+    "split twice": {"a": (), "b": ("a",), "c": ("a",), "d": ("b",), "e": ("b",)},
+    "split, merged, split": {"a": (), "b": ("a",), "c": ("a",), "d": ("b", "c"), "e": ("d",), "f": ("d",)},
+    "merged twice": {"a": (), "b": (), "c": (), "d": ("a", "b"), "e": ("c", "d")},
+}
+
+
+class TestOtherLineages:
+    """What descends from a shard that is read again comes again, whatever reshards there were."""
+
+    @pytest.mark.parametrize("lineage", OTHERS.values(), ids=OTHERS)
+    @pytest.mark.parametrize("parents", ["finished", "cleaned away"])
+    def test_descendants_come_again_after_their_parents(
+        self, lineage: dict[str, tuple[str, ...]], parents: str
+    ) -> None:
+        closed = {parent for found in lineage.values() for parent in found}
+        shards = {
+            name: Shard(name, found, ("0", "9"), "100", "999" if name in closed else None)
+            for name, found in lineage.items()
+        }
+        now = leases(**{name: Position("1500") for name in shards if name not in closed})
+        if parents == "finished":
+            now |= leases(**dict.fromkeys(closed, END))
+        starts = {name: at(150) if name == "a" else at(1200) for name in shards}
+
+        order = [move.shard.id for move in plan(shards, now, starts, False, True).moves]
+        targets = {move.shard.id: move.target for move in plan(shards, now, starts, False, True).moves}
+
+        assert targets["a"] == Position("150", -1)
+        below = {"a"}
+        for name, found in lineage.items():
+            if below & set(found):
+                below.add(name)
+                assert targets[name] == HORIZON
+            elif name != "a":
+                assert targets[name] == Position("1200", -1)
+        for name, found in lineage.items():
+            assert all(order.index(parent) < order.index(name) for parent in found)
+
+
+SPLIT_TWICE = {
+    "a": Shard("a", (), ("0", "9"), "100", "199"),
+    "b": Shard("b", ("a",), ("0", "4"), "200", "299"),
+    "c": Shard("c", ("a",), ("5", "9"), "200", None),
+    "d": Shard("d", ("b",), ("0", "4"), "300", None),
+}
+
+
+class TestTip:
+    """A consumer that is two reshards behind: it reads a, and has not come to b and c, nor to b's child d."""
+
+    def test_a_closed_shard_between_is_passed(self) -> None:
+        """The library would begin it at its beginning when a is done, beside its child."""
+        starts = {name: Start(END if name == "b" else TIP, None) for name in SPLIT_TWICE}
+        made = plan(SPLIT_TWICE, idle(a=Position("150")), starts, True, False)
+        assert written(made) == [("a", TIP), ("b", END), ("c", TIP), ("d", TIP)]
+
+    def test_one_that_is_done_and_cleaned_away_gets_no_row(self) -> None:
+        starts = {name: Start(END if name in "ab" else TIP, None) for name in SPLIT_TWICE}
+        made = plan(SPLIT_TWICE, idle(c=Position("250"), d=Position("350")), starts, True, False)
+        assert written(made) == [("c", TIP), ("d", TIP)]
+        assert made.kept == {"a": DONE, "b": DONE}

@@ -163,3 +163,22 @@ def test_a_refusal_is_explained(code: str, told: str, kinesis: Stubber, stream: 
     kinesis.add_client_error("describe_stream_summary", code)
     with pytest.raises(PipelineError, match=told):
         stream.retention()
+
+
+@pytest.mark.parametrize(
+    "code, taken", [(None, True), ("InvalidArgumentException", False), ("ResourceNotFoundException", False)]
+)
+def test_kinesis_knows_its_own_numbers(code: str | None, taken: bool, kinesis: Stubber, stream: Stream) -> None:
+    start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": "7"}
+    if code:
+        kinesis.add_client_error("get_shard_iterator", code)
+    else:
+        asked = {"StreamName": "events", "ShardId": "a", **start}
+        kinesis.add_response("get_shard_iterator", {"ShardIterator": "i"}, asked)
+    assert stream.takes("a", start) is taken
+
+
+def test_what_kinesis_refuses_for_another_reason_is_explained(kinesis: Stubber, stream: Stream) -> None:
+    kinesis.add_client_error("get_shard_iterator", "AccessDeniedException")
+    with pytest.raises(PipelineError, match="read shard a of stream 'events': these credentials may not call"):
+        stream.takes("a", {"ShardIteratorType": "TRIM_HORIZON"})

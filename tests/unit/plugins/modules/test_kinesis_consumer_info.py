@@ -126,7 +126,7 @@ class TestRun:
         dynamodb = Mock()
         result = kinesis_consumer_info.run(module, dynamodb, stream)
         assert [each["application"] for each in result["applications"]] == ["archiver"]
-        found.assert_called_once_with(dynamodb, SHARDS)
+        found.assert_called_once_with(dynamodb, stream, SHARDS)
 
 
 def test_an_error_becomes_a_message(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

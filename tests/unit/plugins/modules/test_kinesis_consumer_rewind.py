@@ -153,6 +153,11 @@ class TestPositions:
         rewind(table, position="sequence_numbers", sequence_numbers={CHILD.id: "550"})
         assert table.writes == [(CHILD.id, Position("550", -1))]
 
+    def test_a_record_whose_number_stands_without_quotes(self, rewind: Rewind) -> None:
+        table = reading()
+        rewind(table, position="sequence_numbers", sequence_numbers={CHILD.id: 550})
+        assert table.writes == [(CHILD.id, Position("550", -1))]
+
     def test_the_tip(self, rewind: Rewind) -> None:
         table = reading()
         result = rewind(table, position="latest", allow_skip=True)
@@ -211,6 +216,10 @@ class TestRefusals:
                 f"{CHILD.id} has no record 551, and would end there",
             ),
             ({"position": "sequence_numbers", "sequence_numbers": {"x": "551"}}, "the stream has no x"),
+            (
+                {"position": "sequence_numbers", "sequence_numbers": {CHILD.id: 5.5}},
+                f"'5.5' of {CHILD.id} is no sequence number",
+            ),
             ({"position": "trim_horizon", "timestamp": "2h"}, "timestamp=2h goes with position=at_timestamp only"),
             ({**at("2h"), "sequence_numbers": {CHILD.id: "550"}}, "goes with position=sequence_numbers only"),
             ({"position": "trim_horizon", "clamp": True}, "clamp=True goes with position=at_timestamp only"),
@@ -239,6 +248,29 @@ class TestRefusals:
             rewind(table, position="trim_horizon")
         assert table.writes == []
 
+    def test_a_number_that_kinesis_does_not_know_is_another_streams(self, rewind: Rewind, stream: Mock) -> None:
+        table = reading()
+        stream.takes.return_value = False
+        with pytest.raises(PipelineError, match=f"'indexer' reads another stream than 'events': see {CHILD.id}"):
+            rewind(table, **at("60m"))
+        assert table.writes == []
+
+    @pytest.mark.parametrize("owner", [{}, {"leaseOwner": "worker"}], ids=["not begun", "begun"])
+    def test_a_place_that_only_the_consumer_knows_may_lie_on_either_side(
+        self, owner: dict[str, str], rewind: Rewind
+    ) -> None:
+        table = FakeTable(row(PARENT, "SHARD_END"), row(CHILD, "AT_TIMESTAMP", **owner))
+        with pytest.raises(PipelineError, match=f"{CHILD.id}: the consumer begins at a time that its own"):
+            rewind(table, **at("60m"))
+        assert table.writes == []
+        rewind(table, **at("60m"), allow_skip=True)
+        assert table.writes == [(CHILD.id, Position("600", -1))]
+
+    def test_the_beginning_lies_before_any_such_place(self, rewind: Rewind) -> None:
+        table = FakeTable(row(PARENT, "SHARD_END"), row(CHILD, "AT_TIMESTAMP"))
+        rewind(table, position="trim_horizon")
+        assert (CHILD.id, HORIZON) in table.writes
+
 
 class TestCheckMode:
     def test_it_says_the_same_and_writes_nothing(self, rewind: Rewind, tmp_path: Path) -> None:
@@ -259,6 +291,12 @@ class TestCheckMode:
                 f"{CHILD.id}  TRIM_HORIZON  2026-11-25T12:50:00.000+00:00  1 h 10 min ago\n"
             ),
         }
+
+    def test_the_diff_shows_what_its_worker_delivers_once_more(self, rewind: Rewind) -> None:
+        table = FakeTable(row(PARENT, "SHARD_END"), row(CHILD, "550", leaseOwner="worker"))
+        result = rewind(table, check_mode=True, **at("60m"))
+        stands = f"{CHILD.id}  550  2026-11-25T12:55:00.000+00:00  1 h 5 min ago"
+        assert result["diff"] == {"before": f"{stands}\n", "after": f"{stands}  once more\n"}
 
 
 class TestAgain:
@@ -361,6 +399,35 @@ class TestAgain:
         assert rewind(table, resume=str(tmp_path / "manifest"))["changed"] is False
         assert table.writes == [(PARENT.id, HORIZON)]
 
+    def test_one_that_was_put_back_cannot_go_on(self, rewind: Rewind, tmp_path: Path) -> None:
+        table = reading()
+        table.dies_after = 1
+        with pytest.raises(PipelineError):
+            rewind(table, position="trim_horizon")
+        table.dies_after = 99
+        rewind(table, restore=str(tmp_path / "manifest"))
+        del table.writes[:]
+        with pytest.raises(PipelineError, match="was put back, so it cannot go on"):
+            rewind(table, resume=str(tmp_path / "manifest"))
+        assert table.writes == []
+
+    def test_a_restore_that_was_killed_is_completed_by_another(self, rewind: Rewind, tmp_path: Path) -> None:
+        table = reading()
+        rewind(table, position="trim_horizon")
+        table.dies_after = 3
+        with pytest.raises(PipelineError):
+            rewind(table, restore=str(tmp_path / "manifest"))
+        table.dies_after = 99
+        rewind(table, restore=str(tmp_path / "manifest"))
+        assert table.leases[PARENT.id].position == Position("SHARD_END")
+
+    def test_one_that_was_overtaken_is_over(self, rewind: Rewind, tmp_path: Path) -> None:
+        table = reading()
+        rewind(table, **at("60m"))
+        rewind(table, position="trim_horizon", manifest=str(tmp_path / "later"))
+        with pytest.raises(PipelineError, match=f"Another rewind of 'indexer', .*, has placed {CHILD.id} since"):
+            rewind(table, resume=str(tmp_path / "manifest"))
+
 
 class TestProgress:
     def test_each_state_includes_those_before(self, rewind: Rewind, tmp_path: Path) -> None:
@@ -373,6 +440,21 @@ class TestProgress:
         result = rewind(table, resume=resume)
         assert (result["states"], result["done"]) == ({CHILD.id: "moved"}, True)
         assert result["summary"] == "1 shards to move: 1 written, 1 taken again, 1 moved on"
+
+    def test_a_worker_that_begins_again_where_it_stood_moves_on_as_well(
+        self, rewind: Rewind, stream: Mock, tmp_path: Path
+    ) -> None:
+        table = FakeTable(row(PARENT, "SHARD_END"), row(CHILD, "550", leaseOwner="worker"))
+        stream.first.side_effect = lambda shard, start: Record("600", NOW) if start else None
+        rewind(table, **at("60m"))
+        resume = str(tmp_path / "manifest")
+        table.take(CHILD)
+        assert (rewind(table, resume=resume)["states"], rewind(table, resume=resume)["done"]) == (
+            {CHILD.id: "taken"},
+            False,
+        )
+        table.take(CHILD, "600")
+        assert rewind(table, resume=resume)["done"]
 
     def test_a_look_says_how_far_the_consumer_is_behind(self, rewind: Rewind, stream: Mock, tmp_path: Path) -> None:
         table = reading()

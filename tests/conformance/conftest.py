@@ -15,7 +15,7 @@ from tests.conformance import matrix
 from tests.conformance.services import Aws, emulated
 
 CASES = {"quick": matrix.QUICK, "wide": matrix.WIDE, "all": matrix.ALL}
-TROUBLED = {"quick": matrix.TROUBLED, "wide": matrix.ALL_TROUBLED, "all": matrix.ALL_TROUBLED}
+TROUBLED = {"quick": matrix.QUICK_TROUBLED, "wide": matrix.WIDE_TROUBLED, "all": matrix.ALL_TROUBLED}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,7 +26,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" in metafunc.fixturenames:
         metafunc.parametrize("case", CASES[metafunc.config.getoption("--cases")], ids="-".join)
     if "trouble" in metafunc.fixturenames:
-        metafunc.parametrize("library, trouble", TROUBLED[metafunc.config.getoption("--cases")])
+        metafunc.parametrize("library, trouble, position", TROUBLED[metafunc.config.getoption("--cases")])
 
 
 class Passed:

@@ -80,9 +80,18 @@ WIDE = QUICK + read("""
 3.5.1   trim_horizon      aggregated  parents-cleaned  killed
 """)
 
-# What happens while records flow and a running consumer is rewound: to each library, and a part of it in every run.
-TROUBLES = ("two-workers", "stealing", "paused-a-minute", "resharding")
-TROUBLED = [("1.15.3", "stealing"), ("2.7.2", "two-workers"), ("3.5.1", "resharding")]
-ALL_TROUBLED = list(product(VALUES["library"], TROUBLES))
+# What happens while records flow and a running consumer is rewound, to its beginning or to a time.
+TROUBLES = ("two-workers", "stealing", "paused-a-minute", "splitting", "merging")
+QUICK_TROUBLED = [
+    ("1.15.3", "stealing", "at_timestamp"),
+    ("2.7.2", "two-workers", "trim_horizon"),
+    ("3.5.1", "splitting", "at_timestamp"),
+]
+TROUBLED_POSITIONS = ("trim_horizon", "at_timestamp")
+ALL_TROUBLED = list(product(VALUES["library"], TROUBLES, TROUBLED_POSITIONS))
+WIDE_TROUBLED = [
+    (library, trouble, TROUBLED_POSITIONS[number % 2])
+    for number, (library, trouble) in enumerate(product(VALUES["library"], TROUBLES))
+]
 
 ALL = [Case(*values) for values in product(*VALUES.values())]

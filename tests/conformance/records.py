@@ -80,19 +80,18 @@ class Stream:
             )
             self.records[answer["ShardId"]].append(Record(answer["SequenceNumber"], events))
 
-    def split(self, shard: str) -> None:
-        self.begin_split(shard)
-        self.settle()
-
-    def begin_split(self, shard: str) -> None:
-        """Ask for it, and leave it under way."""
-        hashes = next(found["HashKeyRange"] for found in self.shards() if found["ShardId"] == shard)
-        middle = (int(hashes["StartingHashKey"]) + int(hashes["EndingHashKey"])) // 2
-        self.kinesis.split_shard(StreamName=self.name, ShardToSplit=shard, NewStartingHashKey=str(middle))
-
-    def merge(self, shard: str, adjacent: str) -> None:
-        self.kinesis.merge_shards(StreamName=self.name, ShardToMerge=shard, AdjacentShardToMerge=adjacent)
-        self.settle()
+    def begin(self, reshard: str) -> None:
+        """Split the first shard of the hash keys, or merge the last two. It is left under way."""
+        first, *_, last = ordered = sorted(self.open(), key=lambda shard: int(shard["HashKeyRange"]["StartingHashKey"]))
+        if reshard == "split":
+            middle = sum(int(first["HashKeyRange"][f"{end}HashKey"]) for end in ("Starting", "Ending")) // 2
+            self.kinesis.split_shard(
+                StreamName=self.name, ShardToSplit=first["ShardId"], NewStartingHashKey=str(middle)
+            )
+        else:
+            self.kinesis.merge_shards(
+                StreamName=self.name, ShardToMerge=ordered[-2]["ShardId"], AdjacentShardToMerge=last["ShardId"]
+            )
 
     def date(self) -> None:
         """Learn when each record arrived, as Kinesis says."""

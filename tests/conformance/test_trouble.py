@@ -16,6 +16,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases 
 from tests.conformance.matrix import VALUES
 from tests.conformance.services import Aws, Consumer
 from tests.conformance.world import FIRST, SECOND, World, eventually
+from tests.unit.templates.cloudformation.conftest import allowed
 
 PAUSE_SECONDS = 60
 Run = tuple[str, list[str]]
@@ -83,9 +84,17 @@ def paused(world: World) -> Iterator[None]:
 
 
 @contextmanager
-def resharding(world: World) -> Iterator[None]:
+def splitting(world: World) -> Iterator[None]:
     """A shard is on its way to be two."""
-    world.stream.begin_split(FIRST)
+    world.stream.begin("split")
+    yield
+    world.stream.settle()
+
+
+@contextmanager
+def merging(world: World) -> Iterator[None]:
+    """Two shards are on their way to be one."""
+    world.stream.begin("merge")
     yield
     world.stream.settle()
 
@@ -94,7 +103,8 @@ TROUBLES = {
     "two-workers": two_workers,
     "stealing": stealing,
     "paused-a-minute": paused,
-    "resharding": resharding,
+    "splitting": splitting,
+    "merging": merging,
 }
 
 
@@ -171,11 +181,60 @@ def test_a_rewind_that_was_killed_is_completed_and_put_back(
         before = len(world.consumer.lines())
         world.consumer.start()
         eventually("read on", lambda: delivered(before) == events(count), world.consumer)
+        assert world.called <= allowed("OperatorPolicy")
     finally:
         world.consumer.kill()
 
 
-def test_a_rewind_in_an_unquiet_moment_repeats_everything(library: str, trouble: str, aws: Aws, tmp_path: Path) -> None:
+@pytest.mark.parametrize("library", VALUES["library"])
+def test_the_tip_lies_past_generations_that_nobody_has_read(library: str, aws: Aws, tmp_path: Path) -> None:
+    world = World(library, False, aws, tmp_path)
+    stream = world.stream
+    try:
+        world.write_history("two-generations")
+        world.rewind(position="latest", allow_skip=True)
+        world.consumer.start()
+        children = {shard["ShardId"] for shard in stream.open()}
+        eventually("take the last", lambda: {shard for shard, _ in world.consumer.lines()} >= children, world.consumer)
+        old = {shard: len(stream.records[shard]) for shard in stream.records}
+        stream.put()
+        new = sorted((shard, event) for shard, count in old.items() for event in stream.events(shard, count))
+        eventually("read on", lambda: len(world.delivered()) >= len(new), world.consumer)
+        eventually("say so", world.is_at_rest, world.consumer)
+        assert sorted(world.delivered()) == new
+    finally:
+        world.consumer.kill()
+
+
+@pytest.mark.parametrize("library", VALUES["library"])
+def test_what_is_said_of_a_consumer_is_so(library: str, aws: Aws, tmp_path: Path) -> None:
+    world = World(library, False, aws, tmp_path)
+    try:
+        world.live_through("split")
+        # Another consumer's, of a younger stream whose shards have the same names.
+        other = World(library, False, aws, tmp_path)
+        other.stream.put(1)
+        for shard in other.reader.shards().values():
+            place = Position(other.stream.records[shard.id][0].number)
+            other.table.place(shard, other.table.read()[shard.id], place, "test")
+
+        running = world.survey()
+        assert (running["application"], running["lag"], running["workers"]) == (world.table.name, 0, ["worker"])
+        assert running["totals"] == {"shards": 4, "finished": 1, "alive": 3, "silent": 0}
+
+        world.end_worker("stopped")
+        world.stream.put()
+        stopped = world.survey()
+        assert stopped["workers"] == []
+        assert stopped["totals"] == {"shards": 4, "finished": 1, "alive": 0, "silent": 3}
+        assert 3000 < stopped["lag"] < 60_000
+    finally:
+        world.consumer.kill()
+
+
+def test_a_rewind_in_an_unquiet_moment_repeats_everything(
+    library: str, trouble: str, position: str, aws: Aws, tmp_path: Path
+) -> None:
     world = World(library, False, aws, tmp_path)
     stream, workers = world.stream, (world.consumer, world.other)
 
@@ -184,19 +243,28 @@ def test_a_rewind_in_an_unquiet_moment_repeats_everything(library: str, trouble:
 
     try:
         world.live_through("unchanged")
+        options, starts = {"position": position}, dict.fromkeys((FIRST, SECOND), 0)
+        if position == "at_timestamp":
+            stream.date()
+            moment = stream.records[FIRST][3].arrival
+            options["timestamp"] = moment.isoformat()
+            starts = {shard: sum(one.arrival < moment for one in stream.records[shard]) for shard in starts}
         with flowing(world):
             with TROUBLES[trouble](world):
                 befores = [len(worker.lines()) for worker in workers]
-                world.rewind(position="trim_horizon")
+                world.rewind(**options)
             eventually("begin again", lambda: {shard for shard, _ in since()} >= {FIRST, SECOND}, world.consumer)
-        everything = {(shard, event) for shard in stream.records for event in stream.events(shard)}
+        everything = {
+            (shard, event) for shard in stream.records for event in stream.events(shard, starts.get(shard, 0))
+        }
         eventually(
             "read everything again",
             lambda: everything <= {(shard, event) for shard, events in since() for event in events},
             world.consumer,
         )
         for shard, events in since():
-            start = stream.events(shard).index(events[0]) if events else 0
+            start = stream.events(shard).index(events[0]) if events else starts.get(shard, 0)
+            assert start >= starts.get(shard, 0), f"{shard} begins too early"
             assert events == stream.events(shard)[start : start + len(events)], f"{shard} has a gap"
         eventually("keep its place", world.is_at_rest, world.consumer)
     finally:

@@ -12,7 +12,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils import _lease_table, _leases, _stream
-from ansible_collections.simple_analytics.pipeline.plugins.modules import kinesis_consumer_rewind
+from ansible_collections.simple_analytics.pipeline.plugins.modules import (
+    kinesis_consumer_info,
+    kinesis_consumer_rewind,
+)
 
 from tests.conformance import records
 from tests.conformance.services import Aws, Consumer
@@ -21,6 +24,14 @@ FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"
 RESHARDED = "shardId-000000000002"  # the first that a split or merge makes
 NAMES = (f"case{number}-{int(time.time())}" for number in count())
 PATIENCE = 60
+# What happens to the stream, one after the other; of two, aggregated records see them in reverse.
+RESHARDS = {
+    "unchanged": [],
+    "split": ["split"],
+    "merge": ["merge"],
+    "two-generations": ["split", "merge"],
+    "parents-cleaned": ["split", "merge"],
+}
 
 
 def eventually(what: str, holds: Callable[[], bool], consumer: Consumer, patience: float = PATIENCE) -> None:
@@ -38,6 +49,7 @@ class World:
     def __init__(self, library: str, aggregated: bool, aws: Aws, folder: Path, pause: int = 0) -> None:
         name = next(NAMES)
         self.called: set[str] = set()
+        self.aggregated = aggregated
         self.stream = records.Stream(aws.client("kinesis"), name, aggregated)
         self.dynamodb = aws.client("dynamodb")
         self.table = _lease_table.LeaseTable(self.operators(aws, "dynamodb"), name)
@@ -65,17 +77,17 @@ class World:
         for shard in self.reader.shards().values():
             self.table.place(shard, None, _leases.Position(_leases.TRIM_HORIZON), "seed")
 
+    def write_history(self, lineage: str) -> None:
+        """The stream's, which nobody has read yet."""
+        self.stream.put(4)
+        for reshard in RESHARDS[lineage][:: -1 if self.aggregated else 1]:
+            self.stream.begin(reshard)
+            self.stream.settle()
+            self.stream.put()
+
     def live_through(self, lineage: str) -> None:
         """The stream's history, with the consumer behind it."""
-        self.stream.put(4)
-        if lineage == "merge":
-            self.stream.merge(FIRST, SECOND)
-        elif lineage != "unchanged":
-            self.stream.split(FIRST)
-        self.stream.put()
-        if lineage in ("two-generations", "parents-cleaned"):
-            self.stream.merge("shardId-000000000003", SECOND)
-            self.stream.put()
+        self.write_history(lineage)
         self.consumer.start()
         everything = sum(len(self.stream.events(shard)) for shard in self.stream.records)
         eventually("read the history", lambda: len(self.delivered()) == everything, self.consumer)
@@ -122,4 +134,11 @@ class World:
             },
         )
         result: dict[str, Any] = kinesis_consumer_rewind.run(module, self.table, self.reader, datetime.now(UTC))
+        return result
+
+    def survey(self) -> dict[str, Any]:
+        """What there is to say of the one consumer that reads this stream, among all tables."""
+        module = SimpleNamespace(check_mode=False, params={"applications": None, "watch_seconds": 3})
+        [found] = kinesis_consumer_info.run(module, self.dynamodb, self.reader)["applications"]
+        result: dict[str, Any] = found
         return result

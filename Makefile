@@ -59,7 +59,7 @@ stop: ## Leave nothing running and nothing mounted
 
 clean: ## Leave nothing on disk but the download cache
 	@$(call with-ansible,sandbox/clean.yml)
-	@rm -rf .venv .ansible .cache .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv .ansible .cache .mypy_cache .pytest_cache .ruff_cache analytics-local-*.rewind
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 test: setup ## Every check and test; ends with 'N passed, N failed'

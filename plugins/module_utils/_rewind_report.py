@@ -81,6 +81,8 @@ def diff(moves: list[dict[str, t.Any]]) -> dict[str, str]:
 
 def summary(states: Mapping[str, str]) -> str:
     """All of them in one line."""
+    if not states:
+        return "no shard to move"
     count = Counter(states.values())
     moved, taken = count[MOVED], count[MOVED] + count[TAKEN]
     return f"{len(states)} shards to move: {taken + count[WRITTEN]} written, {taken} taken again, {moved} moved on"

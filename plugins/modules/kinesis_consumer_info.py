@@ -63,6 +63,7 @@ RETURN = r"""
 applications:
   description:
     - The consumer applications, each with its shards.
+    - C(summary) says in one line who reads it, and how far behind that is.
     - C(lag) is that of the shard which is furthest behind.
     - C(totals) counts the shards; those that are not V(finished) are V(alive) or V(silent), unless nobody watched.
     - A shard's C(lag) is for how many milliseconds the oldest record that is not checkpointed has
@@ -76,6 +77,7 @@ applications:
   elements: dict
   sample:
     - application: analytics-prod-indexer
+      summary: 1 shards read by consumer-1, 1 s behind
       lag: 850
       workers: [consumer-1]
       totals: {shards: 1, finished: 0, alive: 1, silent: 0}
@@ -89,6 +91,7 @@ applications:
 
 import time
 import typing as t
+from datetime import timedelta
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import CLIENT_CONFIG
@@ -100,6 +103,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases 
     Lease,
     require_leases,
 )
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._moments import age
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Stream
 
 
@@ -115,20 +119,34 @@ def describe(lease: Lease, earlier: Lease | None, lag: int | None) -> dict[str, 
     }
 
 
+def summary(totals: dict[str, int], workers: list[str], lag: int | None) -> str:
+    """Who reads it, and how far behind that is."""
+    open_shards = totals["shards"] - totals["finished"]
+    told = [f"{open_shards} shards read by {', '.join(workers)}" if workers else f"{open_shards} shards"]
+    if totals["silent"]:
+        told.append(f"nobody reads {totals['silent']} of them")
+    told.append("nothing is checkpointed yet" if lag is None else f"{age(timedelta(milliseconds=lag))} behind")
+    return ", ".join(told)
+
+
 def survey(application: str, earlier: dict[str, Lease], leases: dict[str, Lease], stream: Stream) -> dict[str, t.Any]:
     """Where a consumer is."""
     behind = lags(leases, stream)
     shards = [describe(lease, earlier.get(shard), behind[shard]) for shard, lease in sorted(leases.items())]
+    lag = longest(behind.values())
+    workers = sorted({shard["owner"] for shard in shards if shard["alive"] and shard["owner"]})
+    totals = {
+        "shards": len(shards),
+        "finished": sum(shard["checkpoint"] == SHARD_END for shard in shards),
+        "alive": sum(shard["alive"] is True for shard in shards),
+        "silent": sum(shard["alive"] is False for shard in shards),
+    }
     return {
         "application": application,
-        "lag": longest(behind.values()),
-        "workers": sorted({shard["owner"] for shard in shards if shard["alive"] and shard["owner"]}),
-        "totals": {
-            "shards": len(shards),
-            "finished": sum(shard["checkpoint"] == SHARD_END for shard in shards),
-            "alive": sum(shard["alive"] is True for shard in shards),
-            "silent": sum(shard["alive"] is False for shard in shards),
-        },
+        "summary": summary(totals, workers, lag),
+        "lag": lag,
+        "workers": workers,
+        "totals": totals,
         "shards": shards,
     }
 

@@ -14,9 +14,10 @@ description:
   - Moves the checkpoints of a consumer application that is built on the Kinesis Client Library, such as Logstash.
   - The consumer need not be stopped. A worker loses each lease as it is written, and takes it again at the new
     position. A few records that were under way from the former position may still come out.
-  - The first record that comes again is the first at or after the position, in every shard. Shards that were split or
-    merged since are read again from their parents on, parents before children.
-  - It never moves a checkpoint forward unless O(allow_skip=true).
+  - The first record that comes again is the first at or after the position, in every shard that it moves there. Shards
+    that were split or merged since are read again from their parents on, parents before children.
+  - It never moves a checkpoint forward unless O(allow_skip=true). A shard whose worker has not checkpointed that far is
+    taken from it and begins again at its own checkpoint, so that what it has delivered past the position comes again.
   - C(docs/rewind.md) names the IAM actions that it needs, and what was measured with which version of the library.
 author: Simple Analytics contributors (@simple-analytics)
 extends_documentation_fragment:
@@ -68,7 +69,7 @@ options:
     default: false
   sequence_numbers:
     description:
-      - For each shard the sequence number of the record that is to come first.
+      - For each shard the sequence number of the record that is to come first, as text.
       - Required when O(position=sequence_numbers).
     type: dict
   shards:
@@ -105,6 +106,16 @@ EXAMPLES = r"""
     timestamp: 2h
     manifest: /var/lib/rewinds/analytics-prod-indexer.2026-11-25T1400.rewind
     wait: true
+    region: eu-central-1
+
+- name: Have one record of a shard, and all after it, read again
+  simple_analytics.pipeline.kinesis_consumer_rewind:
+    application: analytics-prod-indexer
+    stream: analytics-prod-events
+    position: sequence_numbers
+    sequence_numbers:
+      shardId-000000000001: "49668899999919478200110"
+    manifest: /var/lib/rewinds/analytics-prod-indexer.one-record.rewind
     region: eu-central-1
 
 - name: Complete a rewind that was interrupted

@@ -163,3 +163,24 @@ def test_what_does_not_go_together_is_named(
     assert answer["failed"] is True
     assert sentence in answer["msg"]
     assert checkpoint(account) == "LATEST"
+
+
+@pytest.mark.parametrize(
+    "variables, sentence",
+    [
+        ({"consumer": "indexer", "position": "trim_horizon", "shard": SHARD}, "No such variable here: shard (shards?)"),
+        ({"consumer": "indexr", "timestamp": "2h"}, "Said were consumer 'indexr'"),
+        ({"consumer": "indexer", "application": "theirs", "timestamp": "2h"}, "Said were consumer 'indexer'"),
+        ({"consumer": "indexer"}, "and one of -e timestamp=2h"),
+    ],
+)
+def test_the_playbook_refuses_what_it_was_not_asked_well(variables: dict[str, str], sentence: str) -> None:
+    done = subprocess.run(
+        [PROGRAMS / "ansible-playbook", "playbooks/rewind.yml", "-e", json.dumps(variables)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert sentence in " ".join(done.stdout.split())

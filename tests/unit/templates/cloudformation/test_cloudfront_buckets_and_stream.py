@@ -118,4 +118,4 @@ def test_patterns(stream_template: Template, parameter: str, accepted: str, refu
 
 def test_operators_may_do_what_the_documentation_says() -> None:
     table = re.findall(r"^\| (`.+) \|.*\|$", (ROOT / "docs" / "rewind.md").read_text(), re.MULTILINE)
-    assert allowed("OperatorPolicy") == set(re.findall(r"`([a-z]+:[A-Za-z]+)`", " ".join(table)))
+    assert allowed("OperatorPolicy") == set(re.findall(r"`([a-z0-9]+:[A-Za-z]+)`", " ".join(table)))

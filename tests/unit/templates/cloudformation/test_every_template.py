@@ -10,6 +10,7 @@ from .conftest import TEMPLATES, Template, read, resources, statements
 # Actions that AWS grants on no narrower resource.
 UNBOUND = {
     "cloudwatch:PutMetricData",
+    "ec2:DescribeInstances",
     "ssm:UpdateInstanceInformation",
     "ssmmessages:CreateControlChannel",
     "ssmmessages:CreateDataChannel",

@@ -39,6 +39,8 @@ if [ ! -d "$kcl" ]; then
 fi
 package logstash "$(digest logstash ../logstash)" bash logstash/deb.sh ../logstash "$kcl"
 
+package kibana "$(digest kibana ../kibana)" bash kibana/deb.sh ../kibana
+
 contents=$(printf '%s\n' "${made[@]}" | cat - repository.sh | sha256sum)
 if [ "$contents" != "$(cat "$cache/packages/.contents" 2> /dev/null)" ]; then
   bash repository.sh "$cache/packages" "$cache/keys" 9.x "${made[@]}"

@@ -29,7 +29,7 @@ LANDSCAPE: dict[str, Any] = {
 }
 NODE = {"name": "es-1", "address": "10.0.0.1"}
 PASSWORDS = {
-    user: f"{user}-password" for user in ("elastic", "kibana_system", "logstash_writer", "reader", "housekeeper")
+    user: f"{user}-password" for user in ("elastic", "logstash_writer", "reader", "housekeeper")
 }
 # A certificate that says CA:TRUE, and of no key usage.
 POWERLESS = """\

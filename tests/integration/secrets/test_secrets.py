@@ -21,15 +21,14 @@ KEYS = {
     "elasticsearch_ca_key",
     "elasticsearch_elastic_password",
     "elasticsearch_housekeeper_password",
-    "elasticsearch_kibana_password",
     "elasticsearch_reader_password",
     "elasticsearch_writer_password",
+    "kibana_encryption_key",
     "visitor_secret",
 }
 ROTATABLE = [
     "elasticsearch_writer_password",
     "elasticsearch_reader_password",
-    "elasticsearch_kibana_password",
     "elasticsearch_housekeeper_password",
     "visitor_secret",
 ]

@@ -17,6 +17,3 @@ class ActionModule(WaitingAction):  # type: ignore[misc] # Ansible carries no ty
 
     def progress(self, result: dict[str, t.Any]) -> str:
         return str(result["summary"])
-
-    def closing(self, first: dict[str, t.Any], last: dict[str, t.Any]) -> dict[str, t.Any]:
-        return {**last, "changed": first["changed"] or last["changed"]}

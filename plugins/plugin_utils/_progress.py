@@ -45,7 +45,7 @@ class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no type
         return arguments
 
     def closing(self, first: dict[str, t.Any], last: dict[str, t.Any]) -> dict[str, t.Any]:
-        """The task's result."""
+        """The task's result, but for whether anything was changed, which any of the calls may have done."""
         return last
 
     def run(self, tmp: None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
@@ -55,7 +55,7 @@ class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no type
         timeout = number_of_seconds(arguments, "wait_timeout", 0)
         sleep = number_of_seconds(arguments, "wait_sleep", 1)
         first: dict[str, t.Any] = self._execute_module(module_args={**arguments, "wait": False}, task_vars=task_vars)
-        result = first
+        result, changed = first, bool(first.get("changed"))
         while waits and not result.get("failed") and not self.is_done(result):
             if time.monotonic() - started + sleep > timeout:
                 break
@@ -64,8 +64,10 @@ class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no type
                 time.sleep(sleep)
             arguments = self.again(arguments, result)
             result = self._execute_module(module_args={**arguments, "wait": False}, task_vars=task_vars)
+            changed = changed or bool(result.get("changed"))
         # One that fails later takes nothing away from what the first has done.
-        return {**first, **result} if result.get("failed") else self.closing(first, result)
+        told = {**first, **result} if result.get("failed") else self.closing(first, result)
+        return {**told, "changed": changed}
 
 
 class FillingAction(WaitingAction):
@@ -103,7 +105,6 @@ class FillingAction(WaitingAction):
         }
         return {
             **last,
-            "changed": first["changed"],
             "diff": first["diff"],
             **({"indices": finished} if last["done"] else {}),
         }

@@ -86,5 +86,5 @@ def test_it_gives_up_in_time(clock: Clock) -> None:
 
 def test_a_failure_is_handed_on_at_once() -> None:
     run = Run({"failed": True, "msg": "no"}, wait=True)
-    assert run.result() == {"failed": True, "msg": "no"}
+    assert run.result() == {"failed": True, "msg": "no", "changed": False}
     assert len(run.calls) == 1

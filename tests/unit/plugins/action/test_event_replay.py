@@ -36,3 +36,10 @@ def test_the_module_works_on_without_a_pause_and_says_how_far_it_is(clock: Mock)
     assert replay.run(task_vars={}) == answer(3)
     assert [each.args[0] for each in replay._display.display.call_args_list] == ["Replay: 1 events", "Replay: 2 events"]
     clock.sleep.assert_not_called()
+
+
+def test_what_any_of_the_calls_has_sent_is_a_change(clock: Mock) -> None:
+    calls = answer(1, changed=False), answer(2), answer(3, changed=False)
+    assert action(*calls).run(task_vars={})["changed"] is True
+    broken = {"failed": True, "msg": "no"}
+    assert action(*calls[:2], broken).run(task_vars={}) == {**calls[0], **broken, "changed": True}

@@ -26,8 +26,8 @@ ATTEMPTS = 20
 # What is sent is made here, and to check the shape of each record is a third of what a call costs.
 UNCHECKED = {**CLIENT_CONFIG, "parameter_validation": False}
 LONGEST_PAUSE = 5.0
-# Of a cluster that has too much to do, or loses a node.
-BUSY = (429, 503)
+# Of a cluster that has too much to do, or loses a node; its only node does not even answer while it starts anew.
+BUSY = (429, 503, None)
 
 
 class Sent(t.NamedTuple):

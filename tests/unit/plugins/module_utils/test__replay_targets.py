@@ -116,8 +116,11 @@ class TestIndexTarget:
         IndexTarget(client, "events", Pace(0)).send([event, older])
         assert client.bulk.call_args.args[0][1:] == [event.text]
 
-    def test_a_call_that_is_turned_away_whole_is_made_again(self, sleep: Mock) -> None:
-        busy, wrong = (ElasticsearchError("POST", "/_bulk", "no", status) for status in (503, 400))
+    @pytest.mark.parametrize("status", [429, 503, None])
+    def test_a_call_that_is_turned_away_whole_or_not_answered_is_made_again(
+        self, sleep: Mock, status: int | None
+    ) -> None:
+        busy, wrong = (ElasticsearchError("POST", "/_bulk", "no", each) for each in (status, 400))
         client = Mock(spec=Client, bulk=Mock(side_effect=[busy, answer(a=201), wrong]))
         target = IndexTarget(client, "events", Pace(0))
         assert target.send(events("a")) == Sent()

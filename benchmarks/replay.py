@@ -121,7 +121,7 @@ def replay(s3: Any, bucket: str, target: Target) -> int:  # noqa: ANN401 - as ab
     """The module's work."""
     reader = Bucket(s3, bucket)
     progress = Progress(question(SELECTION, "stream"), plan(reader, SELECTION))
-    Replay("benchmark", SELECTION, reader, target).work(progress)
+    Replay("benchmark", SELECTION, reader, target, Pace(0)).work(progress)
     if not progress.done or progress.events != EVENTS or progress.refused:
         raise SystemExit(f"Not all was sent: {progress.summary}, {progress.refused} refused")
     return EVENTS
@@ -191,7 +191,7 @@ def main() -> None:
             with stream(kinesis) as name:
                 ready.append(rate_of_ready(s3, kinesis, bucket, name))
             with stream(kinesis) as name:
-                streamed.append(rate(lambda: replay(s3, bucket, StreamTarget(kinesis, name, Pace(0)))))
+                streamed.append(rate(lambda: replay(s3, bucket, StreamTarget(kinesis, name))))
         best, ceiling = max(streamed), max(ready)
         print(f"{EVENTS} events in {OBJECTS} objects")
         print(f"into the stream: {best:.0f} a second, loop {looped:.0f}: {best / looped:.1f} times as fast")
@@ -204,7 +204,7 @@ def main() -> None:
             with index(client) as prefix:
                 bare.append(rate(lambda: bare_bulk(official, s3, bucket, prefix)))
             with index(client) as prefix:
-                ours.append(rate(lambda: replay(s3, bucket, IndexTarget(client, prefix, Pace(0)))))
+                ours.append(rate(lambda: replay(s3, bucket, IndexTarget(client, prefix))))
         share = max(ours) / max(bare)
         print(f"into the index: {max(ours):.0f} a second, official client {max(bare):.0f}: {share:.2f} of it")
 

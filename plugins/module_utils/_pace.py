@@ -9,10 +9,11 @@
 from __future__ import annotations
 
 import time
+from math import inf
 from threading import Lock
 
-# How far ahead of the rate a burst may be: without one, each wait would be too short to be kept to.
-BURST_SECONDS = 0.5
+# How much is sent at once, and how much a pause is made up for. With less, each wait would be too short to be kept to.
+BURST_SECONDS = 0.2
 
 
 class Pace:
@@ -22,6 +23,12 @@ class Pace:
         self._rates = (events, size)
         self._free = time.monotonic()
         self._lock = Lock()
+
+    def at_once(self, events: int, size: int) -> tuple[float, float]:
+        """How much of this may be sent together, and one event more, which is all there is to a slow rate."""
+        allowed = (rate * BURST_SECONDS or inf for rate in self._rates)
+        most_events, most_bytes = (min(much, most) for much, most in zip((events, size), allowed, strict=True))
+        return most_events, most_bytes
 
     def wait(self, events: int, size: int) -> None:
         """Return when so much may be sent."""

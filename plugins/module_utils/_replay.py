@@ -25,7 +25,13 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger import HOUR, Hours
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger_stores import Bucket
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._moments import age
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._replay_targets import BATCH, Sent, Target
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._pace import Pace
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._replay_targets import (
+    BATCH,
+    BATCH_BYTES,
+    Sent,
+    Target,
+)
 
 # Objects read at once. Each holds one batch of events in memory, and its object in a file.
 READERS = 4
@@ -126,10 +132,12 @@ class Replay:
         selection: Selection,
         bucket: Bucket,
         target: Target,
+        pace: Pace,
         save: t.Callable[[Progress], None] = lambda _: None,
     ) -> None:
         self._name, self._selection, self._bucket, self._target = name, selection, bucket, target
-        self._keep = save
+        self._pace, self._keep = pace, save
+        self._most = pace.at_once(BATCH, BATCH_BYTES)
         self._lock = Lock()
 
     def work(self, progress: Progress, seconds: float = float("inf")) -> None:
@@ -153,38 +161,48 @@ class Replay:
         if time.monotonic() > self._deadline:
             return
         with closing(self._bucket.lines(key)) as lines:
-            for _done in islice(lines, self._progress.lines.get(key, 0)):
-                pass
-            while batch := list(islice(lines, BATCH)):
-                self._batch(key, batch)
+            for count, events in self._batches(key, islice(lines, self._progress.lines.get(key, 0), None)):
+                self._send(key, count, events)
                 if time.monotonic() > self._deadline:
                     return
         with self._lock:
             self._progress.finished.append(key)
             self._progress.lines.pop(key, None)
 
-    def _batch(self, key: str, lines: list[str]) -> None:
-        events = list(self._chosen(key, lines))
+    def _batches(self, key: str, lines: t.Iterator[str]) -> t.Iterator[tuple[int, list[Event]]]:
+        """What is sent together, each with the number of lines that hold it."""
+        most_lines, most_bytes = self._most
+        count, size, events = 0, 0, list[Event]()
+        for line in lines:
+            count += 1
+            if event := self._chosen(key, line):
+                events.append(event)
+                size += len(event.text)
+            if count >= most_lines or size >= most_bytes:
+                yield count, events
+                count, size, events = 0, 0, []
+        if count:
+            yield count, events
+
+    def _chosen(self, key: str, line: str) -> Event | None:
+        try:
+            return self._selection.event(line, self._name)
+        except NoEventError:
+            self._bucket.broken(key)
+            return None
+
+    def _send(self, key: str, lines: int, events: list[Event]) -> None:
+        self._pace.wait(len(events), sum(len(event.text) for event in events))
         sent = self._target.send(events) if events else Sent()
         with self._lock:
             progress = self._progress
-            progress.lines[key] = progress.lines.get(key, 0) + len(lines)
+            progress.lines[key] = progress.lines.get(key, 0) + lines
             progress.events += len(events)
             progress.older += sent.older
             progress.refused += len(sent.refused)
             progress.reasons |= dict(sent.refused[: LISTED - len(progress.reasons)])
             if time.monotonic() - self._saved > SAVE_SECONDS:
                 self._save()
-
-    def _chosen(self, key: str, lines: list[str]) -> t.Iterator[Event]:
-        for line in lines:
-            try:
-                event = self._selection.event(line, self._name)
-            except NoEventError:
-                self._bucket.broken(key)
-                continue
-            if event:
-                yield event
 
     def _save(self) -> None:
         self._saved = time.monotonic()

@@ -16,11 +16,11 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._archive
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import CLIENT_CONFIG, calling
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client, ElasticsearchError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._pace import Pace
 
-# Kinesis takes 500 records and 5 MiB a call: https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
+# Kinesis takes 500 records and 5 MiB a call, and 1 MiB a record; the partition keys count, too:
+# https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
 BATCH = 500
-BATCH_BYTES = 4 * 1024 * 1024
+BATCH_BYTES = 3 * 1024 * 1024  # with the event that reaches it
 # What comes after a shard's limit, or to a full queue or a blocked index, is sent again, for a minute and a quarter.
 ATTEMPTS = 20
 # What is sent is made here, and to check the shape of each record is a third of what a call costs.
@@ -39,7 +39,7 @@ class Sent(t.NamedTuple):
 
 class Target(t.Protocol):
     def send(self, events: list[Event]) -> Sent:
-        """Return when each event is taken or refused for good."""
+        """Return when each event is taken or refused for good. They are no more than one call takes."""
 
 
 class NoTarget:
@@ -66,17 +66,11 @@ def pauses() -> t.Iterator[float]:
 class StreamTarget:
     """Every consumer of the stream gets the events again."""
 
-    def __init__(self, kinesis: t.Any, name: str, pace: Pace) -> None:  # noqa: ANN401 - boto3 makes its clients' types at run time
-        self._kinesis, self._name, self._pace = kinesis, name, pace
+    def __init__(self, kinesis: t.Any, name: str) -> None:  # noqa: ANN401 - boto3 makes its clients' types at run time
+        self._kinesis, self._name = kinesis, name
 
     def send(self, events: list[Event]) -> Sent:
         entries = [{"Data": event.text, "PartitionKey": event.id} for event in events]
-        for chunk in _chunks(entries):
-            self._put(chunk)
-        return Sent()
-
-    def _put(self, entries: list[dict[str, t.Any]]) -> None:
-        self._pace.wait(len(entries), sum(len(entry["Data"]) for entry in entries))
         reason = ""
         for pause in pauses():
             with calling(f"write to stream {self._name!r}", f"there is no stream {self._name!r}."):
@@ -87,7 +81,7 @@ class StreamTarget:
                 if "ErrorCode" in record
             ]
             if not failed:
-                return
+                return Sent()
             entries, reason = [entry for entry, _code in failed], failed[0][1]
             time.sleep(pause)
         raise PipelineError(
@@ -99,13 +93,12 @@ class StreamTarget:
 class IndexTarget:
     """The daily indices get the events under the same ids and versions as by way of the stream."""
 
-    def __init__(self, client: Client, index: str, pace: Pace) -> None:
-        self._client, self._index, self._pace = client, index, pace
+    def __init__(self, client: Client, index: str) -> None:
+        self._client, self._index = client, index
 
     def send(self, events: list[Event]) -> Sent:
         # Of several versions in one batch the index would keep the newest.
         waiting = {event.id: event for event in sorted(events, key=lambda event: event.version)}
-        self._pace.wait(len(events), 0)
         older, refused = 0, []
         reason = ""
         for pause in pauses():
@@ -147,18 +140,3 @@ def _is_blocked(result: dict[str, t.Any]) -> bool:
 def _reason(result: dict[str, t.Any]) -> str:
     error = result.get("error", {})
     return f"{error.get('type', result['status'])}: {error.get('reason', '')}"
-
-
-def _chunks(entries: list[dict[str, t.Any]]) -> t.Iterator[list[dict[str, t.Any]]]:
-    """Together no larger than one call takes."""
-    chunk: list[dict[str, t.Any]] = []
-    size = 0
-    for entry in entries:
-        entry_size = len(entry["Data"]) + len(entry["PartitionKey"])
-        if chunk and (len(chunk) == BATCH or size + entry_size > BATCH_BYTES):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(entry)
-        size += entry_size
-    if chunk:
-        yield chunk

@@ -274,14 +274,10 @@ def run(module: AnsibleAWSModule, s3: t.Any, kinesis: t.Any, client: Client | No
         progress.objects |= plan(bucket, chosen)  # what was archived meanwhile belongs to it as well
     sent, counted = progress.events, {}
     if module.check_mode:
-        counted = count(lambda target: Replay(name, chosen, bucket, target).work(progress), rates)
+        counted = count(lambda target: Replay(name, chosen, bucket, target, Pace(0)).work(progress), rates)
     elif not progress.done:
-        writer = (
-            IndexTarget(client, params["index"], Pace(*rates))
-            if client
-            else StreamTarget(kinesis, params["stream"], Pace(*rates))
-        )
-        Replay(name, chosen, bucket, writer, manifest.save).work(progress, params["wait_sleep"])
+        writer = IndexTarget(client, params["index"]) if client else StreamTarget(kinesis, params["stream"])
+        Replay(name, chosen, bucket, writer, Pace(*rates), manifest.save).work(progress, params["wait_sleep"])
     told = {term: getattr(progress, term) for term in TOLD}
     return {"changed": progress.events > sent, "replay": name, "manifest": manifest.path, **told, **counted}
 

@@ -44,4 +44,13 @@ def test_a_pause_is_not_made_up_for_at_once(clock: Clock) -> None:
     clock.now += 3600
     for _ in range(10):
         pace.wait(100, 0)
-    assert clock.now - 3700 == pytest.approx(9.5)
+    assert clock.now - 3700 == pytest.approx(9.8)
+
+
+@pytest.mark.parametrize(
+    "rates, most", [((0, 0), (500, 4000)), ((100, 5000), (20, 1000)), ((5000, 50000), (500, 4000))]
+)
+def test_no_more_is_sent_at_once_than_the_rate_allows_in_a_moment(
+    rates: tuple[int, int], most: tuple[float, float]
+) -> None:
+    assert Pace(*rates).at_once(500, 4000) == most

@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 from threading import Lock
 
 import pytest
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils import _replay
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils import _pace, _replay
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._archive import Event, Selection
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger_stores import Bucket
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._pace import Pace
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._replay import (
     Manifest,
     Progress,
@@ -56,9 +57,22 @@ class FakeS3:
         self.objects[Key] = Body
 
 
-def archived(*names: str, moment: datetime = NOON) -> bytes:
-    lines = [json.dumps({"@timestamp": moment.isoformat(), "event": {"id": name}}) for name in names]
+def archived(*names: str, moment: datetime = NOON, size: int = 0) -> bytes:
+    event = {"@timestamp": moment.isoformat(), "payload": "x" * size}
+    lines = [json.dumps({**event, "event": {"id": name}}) for name in names]
     return gzip.compress("".join(f"{line}\n" for line in lines).encode())
+
+
+class Clock:
+    """Time that passes only by sleeping."""
+
+    now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
 
 class Collector:
@@ -66,6 +80,7 @@ class Collector:
 
     def __init__(self, most: int | None = None) -> None:
         self.events: list[Event] = []
+        self.calls: list[int] = []
         self._most, self._lock = most, Lock()
 
     @property
@@ -77,6 +92,7 @@ class Collector:
             if self._most is not None and len(self.events) + len(events) > self._most:
                 raise PipelineError("enough")
             self.events += events
+            self.calls.append(len(events))
         return Sent(refused=tuple((event.id, "no") for event in events if event.id == "wrong"))
 
 
@@ -90,7 +106,8 @@ def begin(s3: FakeS3, selection: Selection = HOUR) -> Progress:
 
 
 def replay(s3: FakeS3, target: Collector, progress: Progress, selection: Selection = HOUR) -> Progress:
-    Replay("again", selection, Bucket(s3, "clean"), target, Manifest(s3, "clean", "again").save).work(progress)
+    save = Manifest(s3, "clean", "again").save
+    Replay("again", selection, Bucket(s3, "clean"), target, Pace(0), save).work(progress)
     return progress
 
 
@@ -151,7 +168,7 @@ class TestReplay:
     def test_when_time_is_up_it_ends_between_two_batches(self) -> None:
         s3 = FakeS3(**{"12/a": archived("a", "b", "c")})
         target, progress = Collector(), begin(s3)
-        Replay("again", HOUR, Bucket(s3, "clean"), target).work(progress, -1)
+        Replay("again", HOUR, Bucket(s3, "clean"), target, Pace(0)).work(progress, -1)
         assert (target.events, progress.done) == ([], False)
 
     def test_what_is_refused_and_what_cannot_be_read_is_named(self) -> None:
@@ -161,6 +178,34 @@ class TestReplay:
         assert (progress.refused, progress.reasons) == (1, {"wrong": "no"})
         assert progress.unreadable == [f"clean/events/dt=2026-11-24/hour=12/{name}.gz" for name in "bc"]
         assert progress.done
+
+    def test_a_call_is_no_larger_than_kinesis_takes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_replay, "BATCH", 500)
+        s3 = FakeS3(**{"12/a": archived(*map(str, range(1001))), "12/b": archived(*"abcde", size=1024 * 1024 - 500)})
+        target = Collector()
+        replay(s3, target, begin(s3))
+        assert sorted(target.calls) == [1, 1, 4, 500, 500]
+
+    @pytest.mark.parametrize("size", [0, 8000])
+    def test_no_second_gets_more_than_the_rate_and_a_small_burst(
+        self, monkeypatch: pytest.MonkeyPatch, size: int
+    ) -> None:
+        monkeypatch.setattr(_replay, "BATCH", 500)
+        monkeypatch.setattr(_replay, "READERS", 1)  # one clock stands for all
+        clock = Clock()
+        monkeypatch.setattr(_pace, "time", clock)
+        s3 = FakeS3(**{"12/a": archived(*map(str, range(2000)), size=size)})
+        calls: list[tuple[float, int, int]] = []
+
+        class Target:
+            def send(self, events: list[Event]) -> Sent:
+                calls.append((clock.now, len(events), sum(len(event.text) for event in events)))
+                return Sent()
+
+        Replay("again", HOUR, Bucket(s3, "clean"), Target(), Pace(500, 512 * 1024)).work(begin(s3))
+        seconds = [[call for call in calls if start <= call[0] <= start + 1] for start, *_ in calls]
+        assert max(sum(events for _, events, _ in second) for second in seconds) <= 1.4 * 500
+        assert max(sum(size for *_, size in second) for second in seconds) <= 1.4 * 512 * 1024
 
 
 def test_progress_tells_what_is_left() -> None:

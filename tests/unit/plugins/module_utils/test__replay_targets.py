@@ -12,7 +12,6 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils import _
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._archive import Event
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client, ElasticsearchError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._pace import Pace
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._replay_targets import (
     ATTEMPTS,
     IndexTarget,
@@ -28,9 +27,9 @@ def sleep(monkeypatch: pytest.MonkeyPatch) -> Mock:
     return sleep
 
 
-def events(*names: str, size: int = 0) -> list[Event]:
+def events(*names: str) -> list[Event]:
     moment = datetime(2026, 11, 24, 23, 59, tzinfo=UTC)
-    bodies: list[dict[str, Any]] = [{"event": {"id": name}, "payload": "x" * size} for name in names]
+    bodies: list[dict[str, Any]] = [{"event": {"id": name}} for name in names]
     return [Event(body["event"]["id"], moment, 17, json.dumps(body).encode()) for body in bodies]
 
 
@@ -53,25 +52,14 @@ class FakeKinesis:
 class TestStreamTarget:
     def test_only_what_was_refused_is_sent_again(self, sleep: Mock) -> None:
         kinesis = FakeKinesis(["b", "c"], ["c"])
-        assert StreamTarget(kinesis, "events", Pace(0)).send(events("a", "b", "c")) == Sent()
+        assert StreamTarget(kinesis, "events").send(events("a", "b", "c")) == Sent()
         assert kinesis.calls == [["a", "b", "c"], ["b", "c"], ["c"]]
         assert sleep.call_count == 2
 
     def test_a_stream_that_takes_nothing_is_named(self) -> None:
         kinesis = FakeKinesis(*[["a"]] * ATTEMPTS)
         with pytest.raises(PipelineError, match=f"'events': 1 records were refused {ATTEMPTS} times .Throttled."):
-            StreamTarget(kinesis, "events", Pace(0)).send(events("a"))
-
-    def test_a_call_is_no_larger_than_kinesis_takes(self) -> None:
-        kinesis = FakeKinesis()
-        StreamTarget(kinesis, "events", Pace(0)).send(events(*(str(number) for number in range(1001))))
-        StreamTarget(kinesis, "events", Pace(0)).send(events("a", "b", "c", size=2_000_000))
-        assert [len(call) for call in kinesis.calls] == [500, 500, 1, 2, 1]
-
-    def test_the_pace_is_kept(self) -> None:
-        pace = Mock(spec=Pace)
-        StreamTarget(FakeKinesis(["a"]), "events", pace).send(events("a", size=100))
-        pace.wait.assert_called_once_with(1, len(events("a", size=100)[0].text))
+            StreamTarget(kinesis, "events").send(events("a"))
 
 
 def answer(kind: str = "of_a_kind", /, **statuses: int) -> dict[str, Any]:
@@ -86,7 +74,7 @@ def answer(kind: str = "of_a_kind", /, **statuses: int) -> dict[str, Any]:
 class TestIndexTarget:
     def test_an_event_goes_to_its_day_under_its_id_and_version(self) -> None:
         client = Mock(spec=Client, bulk=Mock(return_value=answer(a=201)))
-        assert IndexTarget(client, "simple-analytics-events", Pace(0)).send(events("a")) == Sent()
+        assert IndexTarget(client, "simple-analytics-events").send(events("a")) == Sent()
         place = {"_index": "simple-analytics-events-2026.11.24", "_id": "a"}
         client.bulk.assert_called_once_with(
             [{"index": {**place, "version": 17, "version_type": "external_gte"}}, events("a")[0].text]
@@ -94,26 +82,24 @@ class TestIndexTarget:
 
     def test_what_is_newer_there_is_counted_and_what_is_refused_named(self) -> None:
         client = Mock(spec=Client, bulk=Mock(return_value=answer(a=201, b=409, c=400)))
-        sent = IndexTarget(client, "events", Pace(0)).send(events("a", "b", "c"))
+        sent = IndexTarget(client, "events").send(events("a", "b", "c"))
         assert sent == Sent(older=1, refused=(("c", "of_a_kind: because"),))
 
     def test_what_a_full_queue_turned_away_is_sent_again(self) -> None:
         client = Mock(spec=Client, bulk=Mock(side_effect=[answer(a=201, b=429), answer(b=409)]))
-        assert IndexTarget(client, "events", Pace(0)).send(events("a", "b")) == Sent(older=1)
+        assert IndexTarget(client, "events").send(events("a", "b")) == Sent(older=1)
         assert [line["index"]["_id"] for line in client.bulk.call_args.args[0][::2]] == ["b"]
 
     def test_what_a_block_turned_away_is_sent_again(self) -> None:
         blocked, forbidden = answer("cluster_block_exception", a=403), answer("security_exception", a=403)
         client = Mock(spec=Client, bulk=Mock(side_effect=[blocked, forbidden]))
-        assert IndexTarget(client, "events", Pace(0)).send(events("a")).refused == (
-            ("a", "security_exception: because"),
-        )
+        assert IndexTarget(client, "events").send(events("a")).refused == (("a", "security_exception: because"),)
 
     def test_of_two_versions_in_a_batch_the_newer_is_sent(self) -> None:
         (event,) = events("a")
         older = Event(event.id, event.moment, event.version - 1, b"{}")
         client = Mock(spec=Client, bulk=Mock(return_value=answer(a=201)))
-        IndexTarget(client, "events", Pace(0)).send([event, older])
+        IndexTarget(client, "events").send([event, older])
         assert client.bulk.call_args.args[0][1:] == [event.text]
 
     @pytest.mark.parametrize("status", [429, 503, None])
@@ -122,7 +108,7 @@ class TestIndexTarget:
     ) -> None:
         busy, wrong = (ElasticsearchError("POST", "/_bulk", "no", each) for each in (status, 400))
         client = Mock(spec=Client, bulk=Mock(side_effect=[busy, answer(a=201), wrong]))
-        target = IndexTarget(client, "events", Pace(0))
+        target = IndexTarget(client, "events")
         assert target.send(events("a")) == Sent()
         assert sleep.call_count == 1
         with pytest.raises(ElasticsearchError, match="400"):
@@ -131,4 +117,4 @@ class TestIndexTarget:
     def test_a_queue_that_stays_full_ends_it(self) -> None:
         client = Mock(spec=Client, bulk=Mock(return_value=answer(a=429)))
         with pytest.raises(PipelineError, match=f"events-.*1 events were turned away {ATTEMPTS} times .of_a_kind"):
-            IndexTarget(client, "events", Pace(0)).send(events("a"))
+            IndexTarget(client, "events").send(events("a"))

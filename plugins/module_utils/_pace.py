@@ -21,7 +21,7 @@ class Pace:
 
     def __init__(self, events: float, size: float = 0) -> None:
         self._rates = (events, size)
-        self._free = time.monotonic()
+        self._free, self._begun = time.monotonic(), False
         self._lock = Lock()
 
     def at_once(self, events: int, size: int) -> tuple[float, float]:
@@ -30,14 +30,20 @@ class Pace:
         most_events, most_bytes = (min(much, most) for much, most in zip((events, size), allowed, strict=True))
         return most_events, most_bytes
 
-    def wait(self, events: int, size: int) -> None:
-        """Return when so much may be sent."""
+    def wait(self, events: int, size: int, until: float) -> bool:
+        """Return when so much may be sent, or at once, saying so, when that is not before this moment.
+
+        The first always may: a time that is too short for it must not keep it from ever being sent.
+        """
         with self._lock:
             now = time.monotonic()
             seconds = max(
                 (much / rate for much, rate in zip((events, size), self._rates, strict=True) if rate), default=0
             )
-            self._free = max(self._free, now - BURST_SECONDS) + seconds
-            rest = self._free - now
-        if rest > 0:
-            time.sleep(rest)
+            free = max(self._free, now - BURST_SECONDS) + seconds
+            if self._begun and free > until:
+                return False
+            self._free, self._begun = free, True
+        if free > now:
+            time.sleep(free - now)
+        return True

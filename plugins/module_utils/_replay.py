@@ -162,8 +162,7 @@ class Replay:
             return
         with closing(self._bucket.lines(key)) as lines:
             for count, events in self._batches(key, islice(lines, self._progress.lines.get(key, 0), None)):
-                self._send(key, count, events)
-                if time.monotonic() > self._deadline:
+                if not self._send(key, count, events):
                     return
         with self._lock:
             self._progress.finished.append(key)
@@ -191,8 +190,10 @@ class Replay:
             self._bucket.broken(key)
             return None
 
-    def _send(self, key: str, lines: int, events: list[Event]) -> None:
-        self._pace.wait(len(events), sum(len(event.text) for event in events))
+    def _send(self, key: str, lines: int, events: list[Event]) -> bool:
+        """Whether there was time for them; those that are not due yet are left to the next run."""
+        if not self._pace.wait(len(events), sum(len(event.text) for event in events), self._deadline):
+            return False
         sent = self._target.send(events) if events else Sent()
         with self._lock:
             progress = self._progress
@@ -203,6 +204,7 @@ class Replay:
             progress.reasons |= dict(sent.refused[: LISTED - len(progress.reasons)])
             if time.monotonic() - self._saved > SAVE_SECONDS:
                 self._save()
+        return True
 
     def _save(self) -> None:
         self._saved = time.monotonic()

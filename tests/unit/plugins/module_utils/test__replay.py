@@ -207,6 +207,20 @@ class TestReplay:
         assert max(sum(events for _, events, _ in second) for second in seconds) <= 1.4 * 500
         assert max(sum(size for *_, size in second) for second in seconds) <= 1.4 * 512 * 1024
 
+    def test_a_slow_one_ends_in_time_and_goes_on_with_the_next_event(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        clock = Clock()
+        monkeypatch.setattr(_replay, "READERS", 1)  # one clock stands for all
+        monkeypatch.setattr(_pace, "time", clock)
+        monkeypatch.setattr(_replay, "time", clock)
+        s3 = FakeS3(**{f"12/{name}": archived(*(f"{name}{number}" for number in range(5))) for name in "abcde"})
+        target, progress, ends = Collector(), begin(s3), list[float]()
+        while not progress.done:
+            Replay("again", HOUR, Bucket(s3, "clean"), target, Pace(1)).work(progress, 5)
+            ends.append(clock.now)
+        assert ends == [105, 110, 115, 120, 125]
+        assert target.ids == [f"{name}{number}" for name in "abcde" for number in range(5)]
+        assert set(target.calls) == {1}
+
 
 def test_progress_tells_what_is_left() -> None:
     progress = Progress({}, {"a": 100, "b": 300}, finished=["a"], events=50, seconds=10.0)

@@ -12,7 +12,7 @@ import hashlib
 import json
 import time
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -35,7 +35,9 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._replay_
 
 # Objects read at once. Each holds one batch of events in memory, and its object in a file.
 READERS = 4
+# From one save to the next, or so many times what the last one took: of a year's objects it takes its time.
 SAVE_SECONDS = 5.0
+SAVE_SHARE = 20
 # How many refused events are named; all are counted.
 LISTED = 100
 MANIFESTS, EVENTS = "replays/", "events/"
@@ -72,9 +74,10 @@ class Progress:
     """How far a replay is. Lines of each object are counted from its beginning, chosen or not."""
 
     asked: dict[str, t.Any]
-    objects: dict[str, int]  # bytes of each object, by key
+    # Bytes of each object, by key, which is in one of both: years of them are to be written again and again.
+    left: dict[str, int]
+    finished: dict[str, int] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)  # lines that are done with
-    finished: list[str] = field(default_factory=list)  # objects that are done with
     events: int = 0
     older: int = 0
     refused: int = 0
@@ -84,18 +87,31 @@ class Progress:
 
     @property
     def done(self) -> bool:
-        return len(self.finished) == len(self.objects)
+        return not self.left
 
     @property
     def summary(self) -> str:
         """One line for people."""
-        size, all_size = sum(self.objects[key] for key in self.finished), sum(self.objects.values())
-        said = f"{len(self.finished)} of {len(self.objects)} objects, {self.events} events"
+        size, rest = sum(self.finished.values()), sum(self.left.values())
+        said = f"{len(self.finished)} of {len(self.finished) + len(self.left)} objects, {self.events} events"
         if self.seconds >= 1:
             said += f", {self.events / self.seconds:.0f} a second"
         if size and not self.done:
-            said += f", {age(timedelta(seconds=self.seconds * (all_size - size) / size))} left"
+            said += f", {age(timedelta(seconds=self.seconds * rest / size))} left"
         return said
+
+    def extend(self, objects: dict[str, int]) -> None:
+        """Have these to do as well."""
+        self.left |= {key: size for key, size in objects.items() if key not in self.finished}
+
+    def finish(self, key: str) -> None:
+        """Nothing of this object is left."""
+        self.finished[key] = self.left.pop(key)
+        self.lines.pop(key, None)
+
+    def text(self) -> str:
+        """All of it, as the manifest has it."""
+        return json.dumps(vars(self))
 
 
 class Manifest:
@@ -118,9 +134,10 @@ class Manifest:
             except (TypeError, ValueError) as error:
                 raise PipelineError(f"{self.path} is no manifest of a replay ({error!r}).") from error
 
-    def save(self, progress: Progress) -> None:
+    def save(self, text: str) -> None:
+        """Keep this in place of what was there."""
         with calling(f"write {self.path}"):
-            self._s3.put_object(Bucket=self._bucket, Key=self._key, Body=json.dumps(vars(progress)).encode())
+            self._s3.put_object(Bucket=self._bucket, Key=self._key, Body=text.encode())
 
 
 class Replay:
@@ -133,7 +150,7 @@ class Replay:
         bucket: Bucket,
         target: Target,
         pace: Pace,
-        save: t.Callable[[Progress], None] = lambda _: None,
+        save: t.Callable[[str], None] = lambda _: None,
     ) -> None:
         self._name, self._selection, self._bucket, self._target = name, selection, bucket, target
         self._pace, self._keep = pace, save
@@ -142,31 +159,43 @@ class Replay:
 
     def work(self, progress: Progress, seconds: float = float("inf")) -> None:
         """Go on until everything is sent, or for about so many seconds."""
-        started = time.monotonic()
-        self._progress, self._before, self._started = progress, progress.seconds, started
-        self._saved, self._deadline = started, started + seconds
-        rest = sorted(progress.objects.keys() - progress.finished)
+        self._progress, self._before, self._started = progress, progress.seconds, time.monotonic()
+        self._deadline = self._started + seconds
+        # Each goes to the reader that draws it, which a list's iterator lets one thread do at a time.
+        keys = iter(sorted(progress.left))
         try:
             with ThreadPoolExecutor(READERS) as pool:
-                pending = [pool.submit(self._object, key) for key in rest]
                 try:
-                    for reading in pending:
-                        reading.result()
+                    self._follow([pool.submit(self._read, keys) for _ in range(READERS)])
                 finally:
                     self._deadline = 0.0
         finally:
             self._save()
 
+    def _follow(self, readers: list[Future[None]]) -> None:
+        """Save from time to time until they end; the first failure ends it."""
+        pause = SAVE_SECONDS
+        while True:
+            ended, working = wait(readers, pause, FIRST_EXCEPTION)
+            for reader in ended:
+                reader.result()
+            if not working:
+                return
+            pause = max(SAVE_SECONDS, SAVE_SHARE * self._save())
+
+    def _read(self, keys: t.Iterator[str]) -> None:
+        for key in keys:
+            if time.monotonic() > self._deadline:
+                return
+            self._object(key)
+
     def _object(self, key: str) -> None:
-        if time.monotonic() > self._deadline:
-            return
         with closing(self._bucket.lines(key)) as lines:
             for count, events in self._batches(key, islice(lines, self._progress.lines.get(key, 0), None)):
                 if not self._send(key, count, events):
                     return
         with self._lock:
-            self._progress.finished.append(key)
-            self._progress.lines.pop(key, None)
+            self._progress.finish(key)
 
     def _batches(self, key: str, lines: t.Iterator[str]) -> t.Iterator[tuple[int, list[Event]]]:
         """What is sent together, each with the number of lines that hold it."""
@@ -202,12 +231,14 @@ class Replay:
             progress.older += sent.older
             progress.refused += len(sent.refused)
             progress.reasons |= dict(sent.refused[: LISTED - len(progress.reasons)])
-            if time.monotonic() - self._saved > SAVE_SECONDS:
-                self._save()
         return True
 
-    def _save(self) -> None:
-        self._saved = time.monotonic()
-        self._progress.seconds = self._before + self._saved - self._started
-        self._progress.unreadable = sorted({*self._progress.unreadable, *self._bucket.unreadable})
-        self._keep(self._progress)
+    def _save(self) -> float:
+        """How many seconds it took."""
+        began = time.monotonic()
+        with self._lock:
+            self._progress.seconds = self._before + began - self._started
+            self._progress.unreadable = sorted({*self._progress.unreadable, *self._bucket.unreadable})
+            text = self._progress.text()
+        self._keep(text)  # while the readers go on
+        return time.monotonic() - began

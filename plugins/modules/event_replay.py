@@ -271,7 +271,7 @@ def run(module: AnsibleAWSModule, s3: t.Any, kinesis: t.Any, client: Client | No
     progress = manifest.load() or Progress(asked, {})
     require_question(name, progress.asked, asked)
     if progress.done:  # or not begun
-        progress.objects |= plan(bucket, chosen)  # what was archived meanwhile belongs to it as well
+        progress.extend(plan(bucket, chosen))  # what was archived meanwhile belongs to it as well
     sent, counted = progress.events, {}
     if module.check_mode:
         counted = count(lambda target: Replay(name, chosen, bucket, target, Pace(0)).work(progress), rates)

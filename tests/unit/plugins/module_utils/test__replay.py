@@ -6,8 +6,11 @@ import gzip
 import io
 import json
 import typing as t
+from concurrent import futures
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
-from threading import Lock
+from threading import Barrier, Lock
+from threading import Event as Signal
 
 import pytest
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils import _pace, _replay
@@ -16,6 +19,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger_stores import Bucket
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._pace import Pace
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._replay import (
+    READERS,
     Manifest,
     Progress,
     Replay,
@@ -221,7 +225,88 @@ class TestReplay:
         assert target.ids == [f"{name}{number}" for name in "abcde" for number in range(5)]
         assert set(target.calls) == {1}
 
+    def test_several_objects_are_read_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        s3 = FakeS3(**{f"12/{number}": archived(str(number)) for number in range(READERS)})
+        together = Barrier(READERS, timeout=5)
+        download = s3.download_fileobj
+        monkeypatch.setattr(s3, "download_fileobj", lambda *asked, **how: [together.wait(), download(*asked, **how)])
+        assert replay(s3, Collector(), begin(s3)).events == READERS
+
+    def test_of_large_objects_few_events_are_in_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_replay, "BATCH", 50)
+        monkeypatch.setattr(_replay, "BATCH_BYTES", 20_000)
+        names = [[f"{number}-{name}" for name in range(300)] for number in range(8)]
+        sizes = [0, 2000] * 4
+        objects = {f"12/{own[0]}": archived(*own, size=size) for own, size in zip(names, sizes, strict=True)}
+        held: set[Event] = set()
+        most_events, most_bytes, lock = 0, 0, Lock()
+        read = Selection.event
+
+        def event(*asked: t.Any) -> Event | None:  # noqa: ANN401 - what it takes
+            nonlocal most_events, most_bytes
+            found: Event | None = read(*asked)
+            assert found
+            with lock:
+                held.add(found)
+                most_events = max(most_events, len(held))
+                most_bytes = max(most_bytes, sum(len(each.text) for each in held))
+            return found
+
+        class Target:
+            def send(self, events: list[Event]) -> Sent:
+                with lock:
+                    held.difference_update(events)
+                return Sent()
+
+        monkeypatch.setattr(Selection, "event", event)
+        s3 = FakeS3(**objects)
+        progress = begin(s3)
+        Replay("again", HOUR, Bucket(s3, "clean"), Target(), Pace(0)).work(progress)
+        assert (progress.events, held) == (8 * 300, set())
+        assert most_events <= READERS * 50
+        assert most_bytes <= READERS * (20_000 + 2200)
+
+    def test_readers_go_on_while_it_is_saved(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_replay, "SAVE_SECONDS", 0)
+        sending, saving, gone_on = Signal(), Signal(), Signal()
+
+        def save(_text: str) -> None:
+            if sending.is_set():
+                saving.set()
+                assert gone_on.wait(5)
+
+        class Target:
+            def send(self, _events: list[Event]) -> Sent:
+                if sending.is_set():
+                    gone_on.set()
+                sending.set()
+                assert saving.wait(5)
+                return Sent()
+
+        s3 = FakeS3(**{"12/a": archived("a", "b", "c", "d")})
+        Replay("again", HOUR, Bucket(s3, "clean"), Target(), Pace(0), save).work(begin(s3))
+
+    def test_to_save_takes_a_small_share_of_the_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        clock, pauses, enough = Clock(), list[float](), Signal()
+
+        def wait(readers: list[Future[None]], pause: float, when: str) -> object:
+            pauses.append(pause)
+            if len(pauses) == 3:
+                enough.set()
+            return futures.wait(readers, None if enough.is_set() else 0, when)
+
+        class Target:
+            def send(self, _events: list[Event]) -> Sent:
+                assert enough.wait(5)
+                return Sent()
+
+        monkeypatch.setattr(_replay, "time", clock)
+        monkeypatch.setattr(_replay, "wait", wait)
+        s3 = FakeS3(**{"12/a": archived("a")})
+        Replay("again", HOUR, Bucket(s3, "clean"), Target(), Pace(0), lambda _text: clock.sleep(3)).work(begin(s3))
+        assert pauses == [5, 60, 60]
+
 
 def test_progress_tells_what_is_left() -> None:
-    progress = Progress({}, {"a": 100, "b": 300}, finished=["a"], events=50, seconds=10.0)
+    progress = Progress({}, {"b": 300}, {"a": 100}, events=50, seconds=10.0)
     assert progress.summary == "1 of 2 objects, 50 events, 5 a second, 30 s left"

@@ -70,17 +70,27 @@ def plan(bucket: Bucket, selection: Selection) -> dict[str, int]:
 
 
 @dataclass
+class Reached:
+    """How far an object is. Its lines are counted from its beginning, chosen or not."""
+
+    lines: int = 0
+    events: int = 0
+    older: int = 0
+    refused: int = 0
+
+
+@dataclass
 class Progress:
-    """How far a replay is. Lines of each object are counted from its beginning, chosen or not."""
+    """How far a replay is."""
 
     asked: dict[str, t.Any]
     # Bytes of each object, by key, which is in one of both: years of them are to be written again and again.
     left: dict[str, int]
     finished: dict[str, int] = field(default_factory=dict)
-    lines: dict[str, int] = field(default_factory=dict)  # lines that are done with
+    # Objects that are under way, and finished ones of which events were refused.
+    reached: dict[str, Reached] = field(default_factory=dict)
     events: int = 0
     older: int = 0
-    refused: int = 0
     reasons: dict[str, str] = field(default_factory=dict)  # by id
     unreadable: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -88,6 +98,10 @@ class Progress:
     @property
     def done(self) -> bool:
         return not self.left
+
+    @property
+    def refused(self) -> int:
+        return sum(reached.refused for reached in self.reached.values())
 
     @property
     def summary(self) -> str:
@@ -100,18 +114,42 @@ class Progress:
             said += f", {age(timedelta(seconds=self.seconds * rest / size))} left"
         return said
 
-    def extend(self, objects: dict[str, int]) -> None:
-        """Have these to do as well."""
-        self.left |= {key: size for key, size in objects.items() if key not in self.finished}
+    def begin(self, objects: dict[str, int]) -> None:
+        """Have these to do, but for those that are done with. What refused events of one may be mended since."""
+        for key, reached in self.reached.items():
+            del self.finished[key]
+            self.events -= reached.events
+            self.older -= reached.older
+        self.reached, self.reasons = {}, {}
+        self.left = {key: size for key, size in objects.items() if key not in self.finished}
+
+    def add(self, key: str, lines: int, events: int, sent: Sent) -> None:
+        """So much more of an object is done with."""
+        reached = self.reached.setdefault(key, Reached())
+        reached.lines += lines
+        reached.events += events
+        reached.older += sent.older
+        reached.refused += len(sent.refused)
+        self.events += events
+        self.older += sent.older
+        self.reasons |= dict(sent.refused[: LISTED - len(self.reasons)])
 
     def finish(self, key: str) -> None:
         """Nothing of this object is left."""
         self.finished[key] = self.left.pop(key)
-        self.lines.pop(key, None)
+        if key in self.reached and not self.reached[key].refused:
+            del self.reached[key]
 
     def text(self) -> str:
         """All of it, as the manifest has it."""
-        return json.dumps(vars(self))
+        return json.dumps(self, default=vars)
+
+    @classmethod
+    def of(cls, text: str | bytes) -> Progress:
+        """What was written so."""
+        found = json.loads(text)
+        reached = {key: Reached(**counts) for key, counts in found.pop("reached").items()}
+        return cls(**found, reached=reached)
 
 
 class Manifest:
@@ -127,12 +165,12 @@ class Manifest:
             found = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=self._key)
             if not any(each["Key"] == self._key for each in found.get("Contents", [])):
                 return None
-            body = self._s3.get_object(Bucket=self._bucket, Key=self._key)["Body"]
-        with closing(body):
-            try:
-                return Progress(**json.load(body))
-            except (TypeError, ValueError) as error:
-                raise PipelineError(f"{self.path} is no manifest of a replay ({error!r}).") from error
+            with closing(self._s3.get_object(Bucket=self._bucket, Key=self._key)["Body"]) as body:
+                text = body.read()
+        try:
+            return Progress.of(text)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise PipelineError(f"{self.path} is no manifest of a replay ({error!r}).") from error
 
     def save(self, text: str) -> None:
         """Keep this in place of what was there."""
@@ -190,8 +228,9 @@ class Replay:
             self._object(key)
 
     def _object(self, key: str) -> None:
+        reached = self._progress.reached.get(key, Reached())
         with closing(self._bucket.lines(key)) as lines:
-            for count, events in self._batches(key, islice(lines, self._progress.lines.get(key, 0), None)):
+            for count, events in self._batches(key, islice(lines, reached.lines, None)):
                 if not self._send(key, count, events):
                     return
         with self._lock:
@@ -225,12 +264,7 @@ class Replay:
             return False
         sent = self._target.send(events) if events else Sent()
         with self._lock:
-            progress = self._progress
-            progress.lines[key] = progress.lines.get(key, 0) + lines
-            progress.events += len(events)
-            progress.older += sent.older
-            progress.refused += len(sent.refused)
-            progress.reasons |= dict(sent.refused[: LISTED - len(progress.reasons)])
+            self._progress.add(key, lines, len(events), sent)
         return True
 
     def _save(self) -> float:

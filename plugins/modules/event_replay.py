@@ -14,8 +14,8 @@ description:
   - Reads the archive of clean events and sends those of a span of event time again, under their ids and versions, so
     that whoever has one already is left with one.
   - By way of the stream every consumer gets them. The archiver, which has them, leaves them out by their label.
-  - How far it is stands in an object beside the archive. A replay that was killed goes on there, and one that is
-    finished does nothing.
+  - How far it is stands in an object beside the archive. A replay that was killed goes on there. One that is finished
+    sends what was archived of the span since, and tries again the objects of which the index refused events.
   - For what the stream still keeps M(simple_analytics.pipeline.kinesis_consumer_rewind) is faster.
 author: Simple Analytics contributors (@simple-analytics)
 extends_documentation_fragment:
@@ -169,7 +169,7 @@ older:
   type: int
   sample: 0
 refused:
-  description: How many events the index refused for good.
+  description: How many events the index refused. Their objects are tried again by the same call when it is done.
   returned: success
   type: int
   sample: 1
@@ -271,7 +271,7 @@ def run(module: AnsibleAWSModule, s3: t.Any, kinesis: t.Any, client: Client | No
     progress = manifest.load() or Progress(asked, {})
     require_question(name, progress.asked, asked)
     if progress.done:  # or not begun
-        progress.extend(plan(bucket, chosen))  # what was archived meanwhile belongs to it as well
+        progress.begin(plan(bucket, chosen))  # what was archived meanwhile belongs to it as well
     sent, counted = progress.events, {}
     if module.check_mode:
         counted = count(lambda target: Replay(name, chosen, bucket, target, Pace(0)).work(progress), rates)

@@ -33,6 +33,17 @@ class FakeKinesis:
         return {"Records": [{"ShardId": "a"} for _ in Records]}
 
 
+def ids(lines: list[t.Any]) -> list[str]:
+    return [line["index"]["_id"] for line in lines[::2]]
+
+
+def results(lines: list[t.Any], **statuses: int) -> dict[str, t.Any]:
+    """The index takes all but these."""
+    error = {"type": "of_a_kind", "reason": "because"}
+    found = [{"_id": name, "status": statuses.get(name, 201), "error": error} for name in ids(lines)]
+    return {"items": [{"index": each} for each in found]}
+
+
 def run(
     s3: FakeS3,
     kinesis: FakeKinesis,
@@ -98,6 +109,24 @@ class TestRun:
         client.bulk.return_value = {"items": [{"index": {"_id": "a", "status": 409}}]}
         result = run(s3, kinesis, client, target="index")
         assert (result["done"], result["older"], kinesis.taken) == (True, 1, [])
+
+    def test_what_the_index_refused_is_tried_again_by_the_same_call(self, s3: FakeS3) -> None:
+        s3.objects["events/dt=2026-11-24/hour=12/b.gz"] = archived("d")
+        client = Mock(spec=Client)
+        client.bulk.side_effect = lambda lines: results(lines, a=400, b=409)
+        first = run(s3, FakeKinesis(), client, target="index")
+        assert (first["done"], first["refused"], first["older"], first["events"]) == (True, 1, 1, 4)
+        assert first["reasons"] == {"a": "of_a_kind: because"}
+
+        client.bulk.side_effect = lambda lines: results(lines, b=409)
+        second = run(s3, FakeKinesis(), client, target="index")
+        assert (second["changed"], second["done"], second["older"], second["events"]) == (True, True, 1, 4)
+        assert (second["refused"], second["reasons"]) == (0, {})
+        assert ids(client.bulk.call_args.args[0]) == ["a", "b", "c"]
+
+        client.bulk.reset_mock()
+        assert run(s3, FakeKinesis(), client, target="index")["changed"] is False
+        client.bulk.assert_not_called()
 
     @pytest.mark.parametrize(
         "options, sentence",

@@ -13,11 +13,12 @@ import json
 import time
 import typing as t
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
 from threading import Lock
+from uuid import uuid4
 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._archive import Event, NoEventError, Selection
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import calling
@@ -33,6 +34,9 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._replay_
     Target,
 )
 
+with suppress(ImportError):  # AnsibleAWSModule says what is missing
+    from botocore.exceptions import ClientError
+
 # Objects read at once. Each holds one batch of events in memory, and its object in a file.
 READERS = 4
 # From one save to the next, or so many times what the last one took: of a year's objects it takes its time.
@@ -40,6 +44,9 @@ SAVE_SECONDS = 5.0
 SAVE_SHARE = 20
 # How many refused events are named; all are counted.
 LISTED = 100
+# What S3 answers when the object is no longer as it was:
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+OVERTAKEN = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")
 MANIFESTS, EVENTS = "replays/", "events/"
 
 
@@ -94,6 +101,7 @@ class Progress:
     reasons: dict[str, str] = field(default_factory=dict)  # by id
     unreadable: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    run: str = ""  # who works on it, so that no two runs write the same, and the manifest's tag tells them apart
 
     @property
     def done(self) -> bool:
@@ -145,7 +153,7 @@ class Progress:
         return json.dumps(self, default=vars)
 
     @classmethod
-    def of(cls, text: str | bytes) -> Progress:
+    def of(cls, text: bytes) -> Progress:
         """What was written so."""
         found = json.loads(text)
         reached = {key: Reached(**counts) for key, counts in found.pop("reached").items()}
@@ -157,25 +165,45 @@ class Manifest:
 
     def __init__(self, s3: t.Any, bucket: str, name: str) -> None:  # noqa: ANN401 - boto3 makes its clients' types at run time
         self._s3, self._bucket, self._key = s3, bucket, f"{MANIFESTS}{name}.json"
+        self._tag: str | None = None  # of what was read or written last
         self.path = f"s3://{bucket}/{self._key}"
 
     def load(self) -> Progress | None:
         """What an earlier run has left."""
         with calling(f"read {self.path}"):
-            found = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=self._key)
-            if not any(each["Key"] == self._key for each in found.get("Contents", [])):
-                return None
-            with closing(self._s3.get_object(Bucket=self._bucket, Key=self._key)["Body"]) as body:
-                text = body.read()
+            text = self._read()
         try:
-            return Progress.of(text)
+            return Progress.of(text) if text is not None else None
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise PipelineError(f"{self.path} is no manifest of a replay ({error!r}).") from error
 
     def save(self, text: str) -> None:
-        """Keep this in place of what was there."""
+        """Keep this in place of what was read or written last, but never in place of what another run wrote since."""
+        body, condition = text.encode(), {"IfMatch": self._tag} if self._tag else {"IfNoneMatch": "*"}
         with calling(f"write {self.path}"):
-            self._s3.put_object(Bucket=self._bucket, Key=self._key, Body=text.encode())
+            try:
+                written = self._s3.put_object(Bucket=self._bucket, Key=self._key, Body=body, **condition)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in OVERTAKEN:
+                    raise
+                # A call whose answer was lost is made again by botocore, and then finds what it wrote itself.
+                if self._read() != body:
+                    raise PipelineError(
+                        f"Failed to write {self.path}: another run of this replay has written it since, so this one"
+                        " ends. Follow that one, or give the same command again once it has ended."
+                    ) from error
+            else:
+                self._tag = written["ETag"]
+
+    def _read(self) -> bytes | None:
+        found = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=self._key)
+        if not any(each["Key"] == self._key for each in found.get("Contents", [])):
+            return None
+        answer = self._s3.get_object(Bucket=self._bucket, Key=self._key)
+        self._tag = answer["ETag"]
+        with closing(answer["Body"]) as body:
+            text: bytes = body.read()
+        return text
 
 
 class Replay:
@@ -199,6 +227,9 @@ class Replay:
         """Go on until everything is sent, or for about so many seconds."""
         self._progress, self._before, self._started = progress, progress.seconds, time.monotonic()
         self._deadline = self._started + seconds
+        progress.run = uuid4().hex
+        # An earlier run that outlives its Ansible cannot save any more after this, and ends.
+        self._save()
         # Each goes to the reader that draws it, which a list's iterator lets one thread do at a time.
         keys = iter(sorted(progress.left))
         try:

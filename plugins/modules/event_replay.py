@@ -16,6 +16,7 @@ description:
   - By way of the stream every consumer gets them. The archiver, which has them, leaves them out by their label.
   - How far it is stands in an object beside the archive. A replay that was killed goes on there. One that is finished
     sends what was archived of the span since, and tries again the objects of which the index refused events.
+  - Of two runs of one replay the earlier ends as soon as it is to write there, since the later has it now.
   - For what the stream still keeps M(simple_analytics.pipeline.kinesis_consumer_rewind) is faster.
 author: Simple Analytics contributors (@simple-analytics)
 extends_documentation_fragment:
@@ -24,6 +25,8 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - simple_analytics.pipeline.elasticsearch
   - simple_analytics.pipeline.waiting
+requirements:
+  - botocore >= 1.35.69
 attributes:
   check_mode:
     description: Counts what would be sent, and sends nothing.
@@ -302,6 +305,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
+        module.require_botocore_at_least("1.35.69", reason="to leave alone a manifest that another run has written")
         client = Client.from_params(module.params) if module.params["target"] == "index" else None
         kinesis = module.client("kinesis", config=UNCHECKED)
         s3 = module.client("s3")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 import typing as t
@@ -11,6 +12,7 @@ from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from threading import Barrier, Lock
 from threading import Event as Signal
+from unittest.mock import Mock
 
 import pytest
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils import _pace, _replay
@@ -28,7 +30,8 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._replay 
     replay_name,
     require_question,
 )
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._replay_targets import Sent
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._replay_targets import Sent, Target
+from botocore.exceptions import ClientError
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOUR = Selection(NOON, NOON + timedelta(hours=1), {})
@@ -55,10 +58,29 @@ class FakeS3:
         file.write(self.objects[key])
 
     def get_object(self, Bucket: str, Key: str) -> dict[str, t.Any]:  # noqa: N803 - boto3's
-        return {"Body": io.BytesIO(self.objects[Key])}
+        return {"Body": io.BytesIO(self.objects[Key]), "ETag": tag(self.objects[Key])}
 
-    def put_object(self, Bucket: str, Key: str, Body: bytes) -> None:  # noqa: N803 - boto3's
+    def put_object(
+        self,
+        Bucket: str,  # noqa: N803 - boto3's
+        Key: str,  # noqa: N803 - boto3's
+        Body: bytes,  # noqa: N803 - boto3's
+        IfMatch: str | None = None,  # noqa: N803 - boto3's
+        IfNoneMatch: str | None = None,  # noqa: N803 - boto3's
+    ) -> dict[str, t.Any]:
+        assert bool(IfMatch) is not bool(IfNoneMatch)
+        if IfMatch and Key not in self.objects:
+            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "PutObject")
+        if IfNoneMatch and Key in self.objects:
+            raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "PutObject")
+        if IfMatch and IfMatch != tag(self.objects[Key]):
+            raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "PutObject")
         self.objects[Key] = Body
+        return {"ETag": tag(Body)}
+
+
+def tag(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def archived(*names: str, moment: datetime = NOON, size: int = 0) -> bytes:
@@ -109,9 +131,18 @@ def begin(s3: FakeS3, selection: Selection = HOUR) -> Progress:
     return Progress(question(selection, "stream"), plan(Bucket(s3, "clean"), selection))
 
 
-def replay(s3: FakeS3, target: Collector, progress: Progress, selection: Selection = HOUR) -> Progress:
-    save = Manifest(s3, "clean", "again").save
-    Replay("again", selection, Bucket(s3, "clean"), target, Pace(0), save).work(progress)
+def replay(s3: FakeS3, target: Target, progress: Progress | None = None) -> Progress:
+    """Begin with this progress, or go on with the one that is left."""
+    manifest = Manifest(s3, "clean", "again")
+    progress = progress or manifest.load()
+    assert progress
+    Replay("again", HOUR, Bucket(s3, "clean"), target, Pace(0), manifest.save).work(progress)
+    return progress
+
+
+def left(s3: FakeS3) -> Progress:
+    progress = Manifest(s3, "clean", "again").load()
+    assert progress
     return progress
 
 
@@ -154,19 +185,15 @@ class TestReplay:
         first, second = Collector(most=2), Collector()
         with pytest.raises(PipelineError, match="enough"):
             replay(s3, first, begin(s3))
-        left = Manifest(s3, "clean", "again").load()
-        assert left is not None
-        assert (left.done, left.events) == (False, 2)
-        assert replay(s3, second, left).events == 5
+        assert (left(s3).done, left(s3).events) == (False, 2)
+        assert replay(s3, second).events == 5
         assert (first.ids, second.ids) == (["a", "b"], ["c", "d", "e"])
 
     def test_a_finished_one_does_nothing(self) -> None:
         s3 = FakeS3(**{"12/a": archived("a")})
         replay(s3, Collector(), begin(s3))
-        left = Manifest(s3, "clean", "again").load()
-        assert left is not None
         target = Collector()
-        assert replay(s3, target, left).done
+        assert replay(s3, target).done
         assert target.events == []
 
     def test_when_time_is_up_it_ends_between_two_batches(self) -> None:
@@ -201,12 +228,12 @@ class TestReplay:
         s3 = FakeS3(**{"12/a": archived(*map(str, range(2000)), size=size)})
         calls: list[tuple[float, int, int]] = []
 
-        class Target:
+        class Taker:
             def send(self, events: list[Event]) -> Sent:
                 calls.append((clock.now, len(events), sum(len(event.text) for event in events)))
                 return Sent()
 
-        Replay("again", HOUR, Bucket(s3, "clean"), Target(), Pace(500, 512 * 1024)).work(begin(s3))
+        Replay("again", HOUR, Bucket(s3, "clean"), Taker(), Pace(500, 512 * 1024)).work(begin(s3))
         seconds = [[call for call in calls if start <= call[0] <= start + 1] for start, *_ in calls]
         assert max(sum(events for _, events, _ in second) for second in seconds) <= 1.4 * 500
         assert max(sum(size for *_, size in second) for second in seconds) <= 1.4 * 512 * 1024
@@ -252,7 +279,7 @@ class TestReplay:
                 most_bytes = max(most_bytes, sum(len(each.text) for each in held))
             return found
 
-        class Target:
+        class Taker:
             def send(self, events: list[Event]) -> Sent:
                 with lock:
                     held.difference_update(events)
@@ -261,7 +288,7 @@ class TestReplay:
         monkeypatch.setattr(Selection, "event", event)
         s3 = FakeS3(**objects)
         progress = begin(s3)
-        Replay("again", HOUR, Bucket(s3, "clean"), Target(), Pace(0)).work(progress)
+        Replay("again", HOUR, Bucket(s3, "clean"), Taker(), Pace(0)).work(progress)
         assert (progress.events, held) == (8 * 300, set())
         assert most_events <= READERS * 50
         assert most_bytes <= READERS * (20_000 + 2200)
@@ -275,7 +302,7 @@ class TestReplay:
                 saving.set()
                 assert gone_on.wait(5)
 
-        class Target:
+        class Taker:
             def send(self, _events: list[Event]) -> Sent:
                 if sending.is_set():
                     gone_on.set()
@@ -284,7 +311,7 @@ class TestReplay:
                 return Sent()
 
         s3 = FakeS3(**{"12/a": archived("a", "b", "c", "d")})
-        Replay("again", HOUR, Bucket(s3, "clean"), Target(), Pace(0), save).work(begin(s3))
+        Replay("again", HOUR, Bucket(s3, "clean"), Taker(), Pace(0), save).work(begin(s3))
 
     def test_to_save_takes_a_small_share_of_the_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
         clock, pauses, enough = Clock(), list[float](), Signal()
@@ -295,7 +322,7 @@ class TestReplay:
                 enough.set()
             return futures.wait(readers, None if enough.is_set() else 0, when)
 
-        class Target:
+        class Taker:
             def send(self, _events: list[Event]) -> Sent:
                 assert enough.wait(5)
                 return Sent()
@@ -303,8 +330,54 @@ class TestReplay:
         monkeypatch.setattr(_replay, "time", clock)
         monkeypatch.setattr(_replay, "wait", wait)
         s3 = FakeS3(**{"12/a": archived("a")})
-        Replay("again", HOUR, Bucket(s3, "clean"), Target(), Pace(0), lambda _text: clock.sleep(3)).work(begin(s3))
+        Replay("again", HOUR, Bucket(s3, "clean"), Taker(), Pace(0), lambda _text: clock.sleep(3)).work(begin(s3))
         assert pauses == [5, 60, 60]
+
+
+class TestManifest:
+    def test_of_two_runs_the_later_has_the_replay(self) -> None:
+        s3 = FakeS3(**{"12/a": archived("a", "b", "c")})
+        later = Collector()
+
+        class Outlived(Collector):
+            def send(self, events: list[Event]) -> Sent:
+                if not later.ids:
+                    replay(s3, later)
+                return super().send(events)
+
+        with pytest.raises(
+            PipelineError, match=r"replays/again\.json: another run of this replay has written it since"
+        ):
+            replay(s3, Outlived(), begin(s3))
+        assert (left(s3).done, left(s3).events, later.ids) == (True, 3, ["a", "b", "c"])
+
+    def test_one_that_was_removed_meanwhile_is_not_made_again(self) -> None:
+        s3 = FakeS3()
+        manifest = Manifest(s3, "clean", "again")
+        manifest.save("{}")
+        s3.objects.clear()
+        with pytest.raises(PipelineError, match="another run"):
+            manifest.save("{ }")
+
+    def test_what_was_written_by_itself_is_no_other_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        s3 = FakeS3()
+        manifest, put = Manifest(s3, "clean", "again"), s3.put_object
+
+        def put_twice(**asked: t.Any) -> dict[str, t.Any]:  # noqa: ANN401 - what it takes
+            put(**asked)
+            return put(**asked)
+
+        monkeypatch.setattr(s3, "put_object", put_twice)
+        for text in ("1", "2"):
+            manifest.save(text)
+        assert s3.objects == {"replays/again.json": b"2"}
+
+    def test_another_failure_is_told_as_it_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        s3 = FakeS3()
+        denied = ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject")
+        monkeypatch.setattr(s3, "put_object", Mock(side_effect=denied))
+        with pytest.raises(PipelineError, match=r"again\.json: these credentials may not call PutObject"):
+            Manifest(s3, "clean", "again").save("{}")
 
 
 def test_progress_tells_what_is_left() -> None:

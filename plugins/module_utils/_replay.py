@@ -153,7 +153,7 @@ class Progress:
         return json.dumps(self, default=vars)
 
     @classmethod
-    def of(cls, text: bytes) -> Progress:
+    def of(cls, text: str | bytes) -> Progress:
         """What was written so."""
         found = json.loads(text)
         reached = {key: Reached(**counts) for key, counts in found.pop("reached").items()}

@@ -29,7 +29,8 @@ requirements:
   - botocore >= 1.35.69
 attributes:
   check_mode:
-    description: Counts what would be sent, and sends nothing.
+    description:
+      - Counts what would be sent, and sends nothing. To count it reads all of it in one call, however long that takes.
     support: full
   diff_mode:
     description: There is nothing to compare, as it changes nothing that can be read back here.
@@ -147,7 +148,7 @@ summary:
   type: str
   sample: 12 of 40 objects, 61440 events, 980 a second, 4 min 10 s left
 events:
-  description: How many events were sent so far, in check mode with those that are left.
+  description: How many events were sent so far.
   returned: success
   type: int
   sample: 61440
@@ -162,7 +163,7 @@ bytes:
   type: int
   sample: 60123456
 duration:
-  description: How many seconds that would take at the rate. V(0) where nothing limits it.
+  description: How many seconds that would take at the rate. None where there is no rate, and it is not known.
   returned: in check mode
   type: int
   sample: 410
@@ -257,12 +258,20 @@ def pace(params: dict[str, t.Any], kinesis: t.Any) -> tuple[float, float]:  # no
     return params["rate"] or count * SHARD_EVENTS, count * SHARD_BYTES
 
 
-def count(replay: t.Callable[[Target], None], rates: tuple[float, float]) -> dict[str, int]:
+def foretell(
+    work: t.Callable[[Target, Progress], None], progress: Progress, rates: tuple[float, float]
+) -> dict[str, t.Any]:
     """How much there is to send, and for how long."""
-    target = NoTarget()
-    replay(target)
+    target, ahead = NoTarget(), Progress.of(progress.text())
+    work(target, ahead)
     spans = [much / rate for much, rate in zip((target.events, target.size), rates, strict=True) if rate]
-    return {"left": target.events, "bytes": target.size, "duration": ceil(max(spans, default=0))}
+    return {
+        "changed": target.events > 0,
+        "left": target.events,
+        "bytes": target.size,
+        "duration": ceil(max(spans)) if spans else None,
+        "unreadable": ahead.unreadable,
+    }
 
 
 def run(module: AnsibleAWSModule, s3: t.Any, kinesis: t.Any, client: Client | None) -> dict[str, t.Any]:  # noqa: ANN401 - as above
@@ -275,14 +284,16 @@ def run(module: AnsibleAWSModule, s3: t.Any, kinesis: t.Any, client: Client | No
     require_question(name, progress.asked, asked)
     if progress.done:  # or not begun
         progress.begin(plan(bucket, chosen))  # what was archived meanwhile belongs to it as well
-    sent, counted = progress.events, {}
+    sent, foretold = progress.events, {}
     if module.check_mode:
-        counted = count(lambda target: Replay(name, chosen, bucket, target, Pace(0)).work(progress), rates)
+        foretold = foretell(
+            lambda target, ahead: Replay(name, chosen, bucket, target, Pace(0)).work(ahead), progress, rates
+        )
     elif not progress.done:
         writer = IndexTarget(client, params["index"]) if client else StreamTarget(kinesis, params["stream"])
         Replay(name, chosen, bucket, writer, Pace(*rates), manifest.save).work(progress, params["wait_sleep"])
     told = {term: getattr(progress, term) for term in TOLD}
-    return {"changed": progress.events > sent, "replay": name, "manifest": manifest.path, **told, **counted}
+    return {"changed": progress.events > sent, "replay": name, "manifest": manifest.path, **told, **foretold}
 
 
 def main() -> None:

@@ -99,10 +99,27 @@ class TestRun:
     def test_a_check_counts_and_sends_nothing(self, s3: FakeS3) -> None:
         kinesis, before = FakeKinesis(), dict(s3.objects)
         result = run(s3, kinesis, check_mode=True, rate=1)
-        assert (result["changed"], result["events"], result["duration"]) == (True, 3, 3)
-        assert result["left"] == 3
+        assert (result["changed"], result["done"], result["events"]) == (True, False, 0)
+        assert (result["left"], result["duration"]) == (3, 3)
+        assert result["summary"] == "0 of 1 objects, 0 events"
         assert result["bytes"] > 3 * len('{"event":{"id":"a"}}')
         assert (kinesis.taken, s3.objects) == ([], before)
+
+    def test_a_check_of_a_finished_one_has_nothing_to_send(self, s3: FakeS3) -> None:
+        run(s3, FakeKinesis())
+        result = run(s3, FakeKinesis(), check_mode=True)
+        assert (result["changed"], result["done"], result["events"], result["left"]) == (False, True, 3, 0)
+
+    def test_a_check_names_what_breaks_off(self, s3: FakeS3) -> None:
+        s3.objects["events/dt=2026-11-24/hour=12/b.gz"] = archived("d")[:-9]
+        assert run(s3, FakeKinesis(), check_mode=True)["unreadable"] == ["clean/events/dt=2026-11-24/hour=12/b.gz"]
+
+    @pytest.mark.parametrize("rate, duration", [(0, None), (2, 2)])
+    def test_how_long_the_index_takes_is_not_known_without_a_rate(
+        self, s3: FakeS3, rate: int, duration: int | None
+    ) -> None:
+        result = run(s3, FakeKinesis(), Mock(spec=Client), check_mode=True, target="index", rate=rate)
+        assert (result["left"], result["duration"]) == (3, duration)
 
     def test_the_index_is_asked_when_it_is_the_target(self, s3: FakeS3) -> None:
         kinesis, client = FakeKinesis(), Mock(spec=Client)

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 Json = dict[str, t.Any]
+JSON, WHITESPACE = json.JSONDecoder(), " \t\n\r"
 UNKNOWN = object()
 
 
@@ -42,21 +43,25 @@ class Selection:
 
     def event(self, line: str, replay: str) -> Event | None:
         """The event of a line, with the name of the replay that brings it again; None when it is not chosen."""
+        text = line.strip(WHITESPACE)
         try:
-            body = json.loads(line)
+            # What json.loads does beside this takes a third of its time.
+            body, end = JSON.raw_decode(text)
+            if end < len(text):
+                raise ValueError("a line holds one event")
             event, moment = body["event"], _moment(body["@timestamp"])
-            found = Event(event["id"], moment, _version(event), _labelled(line, body, replay))
+            found = Event(event["id"], moment, _version(event), _labelled(text, body, replay))
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise NoEventError(repr(error)) from error
         chosen = self.since <= moment < self.until and all(_value(body, path) == to for path, to in self.match.items())
         return found if chosen else None
 
 
-def _labelled(line: str, body: Json, replay: str) -> bytes:
+def _labelled(text: str, body: Json, replay: str) -> bytes:
     if "labels" in body:
         return json.dumps({**body, "labels": {**body["labels"], **_labels(replay)}}).encode()
     # To write the whole anew takes longer than all else that is done with it.
-    return _beginning(replay) + line.strip()[1:].encode()
+    return _beginning(replay) + text[1:].encode()
 
 
 def _labels(replay: str) -> dict[str, str]:

@@ -37,7 +37,7 @@ class TestEvent:
     @pytest.mark.parametrize(
         "text",
         [
-            *("", "no JSON", "[]", "null", "{}"),
+            *("", "no JSON", "[]", "null", "{}", f"{line()} x", line() * 2),
             *(line(event={}), line(event="x"), line(labels="x"), line(**{"@timestamp": "then"})),
         ],
     )

@@ -82,16 +82,16 @@ class Stream:
 
     def begin(self, reshard: str) -> None:
         """Split the first shard of the hash keys, or merge the last two. It is left under way."""
-        first, *_, last = ordered = sorted(self.open(), key=lambda shard: int(shard["HashKeyRange"]["StartingHashKey"]))
+        shards = sorted(self.open(), key=lambda shard: int(shard["HashKeyRange"]["StartingHashKey"]))
         if reshard == "split":
+            first = shards[0]
             middle = sum(int(first["HashKeyRange"][f"{end}HashKey"]) for end in ("Starting", "Ending")) // 2
             self.kinesis.split_shard(
                 StreamName=self.name, ShardToSplit=first["ShardId"], NewStartingHashKey=str(middle)
             )
         else:
-            self.kinesis.merge_shards(
-                StreamName=self.name, ShardToMerge=ordered[-2]["ShardId"], AdjacentShardToMerge=last["ShardId"]
-            )
+            one, other = (shard["ShardId"] for shard in shards[-2:])
+            self.kinesis.merge_shards(StreamName=self.name, ShardToMerge=one, AdjacentShardToMerge=other)
 
     def date(self) -> None:
         """Learn when each record arrived, as Kinesis says."""

@@ -55,7 +55,7 @@ def holdings(account: Emulator) -> dict[str, list[Any]]:
             0,
             ["group capture (0 of 1), consumers (0 of 1), elasticsearch (0 of 1), for"],
         ),
-        ("dashboards", 0, ["group consumers (0 of 1), elasticsearch (0 of 1), for"]),
+        ("dashboards", 0, ["group consumers (0 of 1), elasticsearch (0 of 1), kibana (0 of 1), for"]),
     ],
     ids=["stacks", "search", "processors", "dashboards"],
 )

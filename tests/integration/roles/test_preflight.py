@@ -28,9 +28,7 @@ LANDSCAPE: dict[str, Any] = {
     "event_pipelines_run": ["capture"],
 }
 NODE = {"name": "es-1", "address": "10.0.0.1"}
-PASSWORDS = {
-    user: f"{user}-password" for user in ("elastic", "logstash_writer", "reader", "housekeeper")
-}
+PASSWORDS = {user: f"{user}-password" for user in ("elastic", "logstash_writer", "reader", "housekeeper")}
 # A certificate that says CA:TRUE, and of no key usage.
 POWERLESS = """\
 -----BEGIN CERTIFICATE-----

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from .conftest import Template, resources
 
 
@@ -46,6 +48,24 @@ def test_the_load_balancer_lets_nobody_by_who_has_not_signed_in(search_template:
     assert listener["Protocol"] == "HTTPS"
     assert search_template["Parameters"]["OidcClientSecret"]["NoEcho"] is True
     assert search_template["Parameters"]["LoadBalancerScheme"]["Default"] == "internal"
+
+
+def test_a_load_balancer_without_the_whole_sign_in_is_refused(search_template: Template) -> None:
+    rule = search_template["Rules"]["LoadBalancerNeedsSignIn"]
+    demanded = re.findall(r"{'Ref': '(\w+)'}", str(rule["Assertions"]))
+    assert sorted(demanded) == sorted(name for name in search_template["Parameters"] if name.startswith("Oidc"))
+    assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "CertificateArn"}, ""]}]}
+
+
+def test_without_a_certificate_there_is_no_load_balancer(search_template: Template) -> None:
+    conditions = {
+        name: resource.get("Condition")
+        for name, resource in search_template["Resources"].items()
+        if name.startswith("LoadBalancer") or name == "KibanaTargetGroup"
+    }
+    assert set(conditions.values()) == {"HasLoadBalancer"}
+    assert len(conditions) == 4
+    assert search_template["Parameters"]["CertificateArn"]["Default"] == ""
 
 
 def test_snapshots_do_not_expire(search_template: Template) -> None:

@@ -116,6 +116,8 @@ class Progress:
         """One line for people."""
         size, rest = sum(self.finished.values()), sum(self.left.values())
         said = f"{len(self.finished)} of {len(self.finished) + len(self.left)} objects, {self.events} events"
+        if self.older:
+            said += f" ({self.older} of them the index has newer)"
         if self.seconds >= 1:
             said += f", {self.events / self.seconds:.0f} a second"
         if size and not self.done:

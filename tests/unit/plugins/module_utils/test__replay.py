@@ -383,3 +383,8 @@ class TestManifest:
 def test_progress_tells_what_is_left() -> None:
     progress = Progress({}, {"b": 300}, {"a": 100}, events=50, seconds=10.0)
     assert progress.summary == "1 of 2 objects, 50 events, 5 a second, 30 s left"
+
+
+def test_what_the_index_has_newer_is_told() -> None:
+    progress = Progress({}, {}, {"a": 100}, events=50, older=3)
+    assert progress.summary == "1 of 1 objects, 50 events (3 of them the index has newer)"

@@ -18,5 +18,5 @@ def test_a_second_run_changes_nothing(arguments: list[str]) -> None:
     )
     assert run.returncode == 0, run.stdout + run.stderr
     hosts = re.findall(r"^(\S+) +: ok=\d+ +changed=(\d+)", run.stdout, flags=re.MULTILINE)
-    assert {"localhost", "capture-1", "consumer-1", "elasticsearch-1"} == {host for host, _ in hosts}
+    assert {"localhost", "capture-1", "consumer-1", "elasticsearch-1", "kibana-1"} == {host for host, _ in hosts}
     assert [host for host, changed in hosts if changed != "0"] == [], run.stdout

@@ -1,0 +1,173 @@
+# Copyright: Simple Analytics contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._moments import age
+
+DOCUMENTATION = r"""
+name: landscape_status
+short_description: Judge how well a landscape is
+version_added: 0.1.0
+description:
+  - Makes one line for each part of what was found, and says what to do where a part is not well.
+positional: _input
+options:
+  _input:
+    description:
+      - What was found.
+      - C(stacks), their states by name. C(waiting), how many log objects nobody has processed.
+      - C(hosts), for each host with Logstash what C(/_node/stats/pipelines) said C(before) and C(after) C(seconds).
+      - C(consumers), as the module C(kinesis_consumer_info) returns them.
+      - C(cluster), what the module C(elasticsearch_health) returns.
+      - C(index), what its C(_stats) said of C(_all.primaries) C(before) and C(after) C(seconds), and its C(last_event).
+    type: dict
+    required: true
+  now:
+    description: The time, as C(2026-11-28T12:00:00+00:00), like that of the last event.
+    type: str
+    required: true
+  limits:
+    description:
+      - How many objects may wait, C(waiting).
+      - For how many minutes a consumer may be behind, C(lag), and the last event may be over, C(last_event).
+    type: dict
+    required: true
+author:
+  - Simple Analytics contributors
+"""
+
+EXAMPLES = r"""
+- name: Show it
+  ansible.builtin.debug:
+    msg: "{{ (found | simple_analytics.pipeline.landscape_status(now, limits)).lines }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - C(healthy), whether every part is well.
+    - C(checks), for each part its C(subject), whether it is C(ok), what it C(says), and what to C(do) where it is not.
+    - C(lines), the same for people.
+  type: dict
+"""
+
+STACK_STATES = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"}
+EMPTY_QUEUE = 1  # bytes of a dead letter queue that holds its version and no letter
+
+
+class Check(NamedTuple):
+    """One part."""
+
+    subject: str
+    ok: bool
+    says: str
+    do: str  # where it is not well
+
+
+Limits = Mapping[str, float]
+
+
+def stacks(found: Mapping[str, str], now: datetime, limits: Limits) -> Iterator[Check]:
+    """Judge what AWS runs."""
+    for name, state in found.items():
+        do = "playbooks/stacks.yml says what failed, and deploys it again"
+        yield Check(f"stack {name}", state in STACK_STATES, state, do)
+
+
+def waiting(found: int, now: datetime, limits: Limits) -> Iterator[Check]:
+    """Judge what capture has before it."""
+    do = "does capture run? The line of its host says so, and `journalctl -u logstash` there why"
+    more = " or more" if found > limits["waiting"] else ""
+    yield Check("log objects", found <= limits["waiting"], f"{found or 'none'}{more} to be processed", do)
+
+
+def hosts(found: Mapping[str, Any], now: datetime, limits: Limits) -> Iterator[Check]:
+    """Judge Logstash, host by host and pipeline by pipeline."""
+    for host, answers in found.items():
+        if not answers["after"]:
+            do = (
+                "does the host run? `systemctl status logstash` there says more; playbooks/processors.yml mends it"
+            )
+            yield Check(f"Logstash on {host}", False, "does not answer", do)
+        for name, pipeline in answers["after"].items():
+            before = answers["before"].get(name, pipeline)
+            rate = (pipeline["events"]["out"] - before["events"]["out"]) / answers["seconds"]
+            says = f"{rate:.0f} events a second, {pipeline['queue']['events_count']} queued"
+            letters = pipeline.get("dead_letter_queue", {})
+            if letters.get("queue_size_in_bytes", 0) > EMPTY_QUEUE:
+                says += f", {letters['queue_size_in_bytes']} bytes of dead letters"
+            dropped = letters.get("dropped_events", 0)
+            do = f"{dropped} dead letters found no room and are lost to the index: raise the queue's size, and replay"
+            yield Check(f"{name} on {host}", not dropped, says, do)
+
+
+def consumers(found: list[dict[str, Any]], now: datetime, limits: Limits) -> Iterator[Check]:
+    """Judge the stream's readers."""
+    for consumer in found:
+        late = (consumer["lag"] or 0) > limits["lag"] * 60_000
+        do = "does its worker run? The line of its host says so; playbooks/restart_processors.yml starts it anew"
+        subject = f"consumer {consumer['application']}"
+        yield Check(subject, not late and not consumer["totals"]["silent"], consumer["summary"], do)
+
+
+def cluster(found: Mapping[str, Any], now: datetime, limits: Limits) -> Iterator[Check]:
+    """Judge Elasticsearch."""
+    do = "`GET _cluster/allocation/explain` says why; playbooks/search.yml brings back a node that is gone"
+    yield Check("cluster", bool(found["done"]), found["summary"], do)
+
+
+def index(found: Mapping[str, Any], now: datetime, limits: Limits) -> Iterator[Check]:
+    """Judge what can be searched."""
+    if not found["after"]:
+        return
+    if not found["last_event"]:
+        yield Check("index", True, "has no event yet", "")
+        return
+    written = [found[when]["indexing"]["index_total"] for when in ("before", "after")]
+    rate = (written[1] - written[0]) / found["seconds"]
+    passed = now - datetime.fromisoformat(found["last_event"])
+    says = f"{found['after']['docs']['count']} documents, {rate:.0f} more a second, the last event {age(passed)} ago"
+    do = "nobody came, or events are held up: the lines above say where, and docs/runbook.md goes on from there"
+    yield Check("index", passed <= timedelta(minutes=limits["last_event"]), says, do)
+
+
+# In the order that data flows.
+PARTS: dict[str, Callable[[Any, datetime, Limits], Iterator[Check]]] = {
+    "stacks": stacks,
+    "waiting": waiting,
+    "hosts": hosts,
+    "consumers": consumers,
+    "cluster": cluster,
+    "index": index,
+}
+
+
+def told(check: Check, width: int) -> str:
+    """Write one line."""
+    return f"{'ok ' if check.ok else 'BAD'} {check.subject:<{width}}  {check.says}{'' if check.ok else f': {check.do}'}"
+
+
+def landscape_status(found: Mapping[str, Any], now: str, limits: Limits) -> dict[str, Any]:
+    """Judge each part."""
+    moment = datetime.fromisoformat(now)
+    checks = [check for part, judge in PARTS.items() for check in judge(found[part], moment, limits)]
+    width = max(len(check.subject) for check in checks)
+    return {
+        "healthy": all(check.ok for check in checks),
+        "checks": [{**check._asdict(), "do": "" if check.ok else check.do} for check in checks],
+        "lines": [told(check, width) for check in checks],
+    }
+
+
+class FilterModule:
+    """Filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Name the filters."""
+        return {"landscape_status": landscape_status}

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible_collections.simple_analytics.pipeline.plugins.filter.landscape_status import landscape_status
+
+NOW = "2026-11-28T12:00:00+00:00"
+LIMITS = {"waiting": 1000, "lag": 60, "last_event": 1440}
+Json = dict[str, Any]
+
+
+def pipeline(out: int, **dead_letters: int) -> Json:
+    return {"events": {"out": out}, "queue": {"events_count": 3}, "dead_letter_queue": dead_letters}
+
+
+def stats(written: int) -> Json:
+    return {"indexing": {"index_total": written}, "docs": {"count": 1721}}
+
+
+WELL: Json = {
+    "stacks": {"a-event-processor": "UPDATE_COMPLETE"},
+    "waiting": 2,
+    "hosts": {
+        "consumer-1": {
+            "before": {"indexer": pipeline(100)},
+            "after": {"indexer": pipeline(150, queue_size_in_bytes=1, dropped_events=0)},
+            "seconds": 5,
+        }
+    },
+    "consumers": [
+        {"application": "a-indexer", "summary": "2 shards read by w, 1 s behind", "lag": 850, "totals": {"silent": 0}}
+    ],
+    "cluster": {"done": True, "summary": "green, 3 of 3 nodes"},
+    "index": {
+        "before": stats(1000),
+        "after": stats(1050),
+        "seconds": 5,
+        "last_event": "2026-11-28T11:59:00.000Z",
+    },
+}
+
+
+def test_a_landscape_that_is_well_is_one_screen() -> None:
+    status = landscape_status(WELL, NOW, LIMITS)
+    assert status["healthy"]
+    assert status["lines"] == [
+        "ok  stack a-event-processor  UPDATE_COMPLETE",
+        "ok  log objects              2 to be processed",
+        "ok  indexer on consumer-1    10 events a second, 3 queued",
+        "ok  consumer a-indexer       2 shards read by w, 1 s behind",
+        "ok  cluster                  green, 3 of 3 nodes",
+        "ok  index                    1721 documents, 10 more a second, the last event 1 min ago",
+    ]
+    assert {check["do"] for check in status["checks"]} == {""}
+
+
+def ill(change: Callable[[Json], object]) -> tuple[bool, list[Json]]:
+    found = copy.deepcopy(WELL)
+    change(found)
+    status = landscape_status(found, NOW, LIMITS)
+    return status["healthy"], [check for check in status["checks"] if not check["ok"]]
+
+
+@pytest.mark.parametrize(
+    "change, subject, says, do",
+    [
+        (
+            lambda found: found["stacks"].update({"a-event-processor": "UPDATE_ROLLBACK_FAILED"}),
+            "stack a-event-processor",
+            "UPDATE_ROLLBACK_FAILED",
+            "playbooks/stacks.yml",
+        ),
+        (lambda found: found.update(waiting=1001), "log objects", "1001 or more", "does capture run?"),
+        (
+            lambda found: found["hosts"]["consumer-1"].update(after={}),
+            "Logstash on consumer-1",
+            "does not answer",
+            "playbooks/processors.yml",
+        ),
+        (
+            lambda found: found["hosts"]["consumer-1"]["after"].update(
+                indexer=pipeline(150, queue_size_in_bytes=77, dropped_events=4)
+            ),
+            "indexer on consumer-1",
+            "77 bytes of dead letters",
+            "4 dead letters found no room",
+        ),
+        (lambda found: found["consumers"][0].update(lag=3_600_001), "consumer a-indexer", "1 s behind", "its worker"),
+        (
+            lambda found: found["consumers"][0].update(totals={"silent": 1}),
+            "consumer a-indexer",
+            "2 shards",
+            "restart_processors.yml",
+        ),
+        (
+            lambda found: found.update(cluster={"done": False, "summary": "yellow, 2 of 3 nodes"}),
+            "cluster",
+            "yellow, 2 of 3",
+            "playbooks/search.yml",
+        ),
+        (
+            lambda found: found["index"].update(last_event="2026-11-27T11:59:00.000Z"),
+            "index",
+            "the last event 1 d 1 min ago",
+            "docs/runbook.md",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_not_well_says_what_to_do(change: Callable[[Json], object], subject: str, says: str, do: str) -> None:
+    healthy, [check] = ill(change)
+    assert not healthy
+    assert check["subject"] == subject
+    assert says in check["says"]
+    assert do in check["do"]
+
+
+def test_an_index_without_an_event_is_new() -> None:
+    found = {**WELL, "index": {**WELL["index"], "last_event": None}}
+    assert "ok  index                    has no event yet" in landscape_status(found, NOW, LIMITS)["lines"]
+
+
+def test_a_pipeline_that_has_just_begun_has_no_rate() -> None:
+    host = {**WELL["hosts"]["consumer-1"], "before": {}}
+    lines = landscape_status({**WELL, "hosts": {"consumer-1": host}}, NOW, LIMITS)["lines"]
+    assert "ok  indexer on consumer-1    0 events a second, 3 queued" in lines

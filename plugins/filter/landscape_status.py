@@ -91,9 +91,7 @@ def hosts(found: Mapping[str, Any], now: datetime, limits: Limits) -> Iterator[C
     """Judge Logstash, host by host and pipeline by pipeline."""
     for host, answers in found.items():
         if not answers["after"]:
-            do = (
-                "does the host run? `systemctl status logstash` there says more; playbooks/processors.yml mends it"
-            )
+            do = "does the host run? `systemctl status logstash` there says more; playbooks/processors.yml mends it"
             yield Check(f"Logstash on {host}", False, "does not answer", do)
         for name, pipeline in answers["after"].items():
             before = answers["before"].get(name, pipeline)

@@ -51,7 +51,7 @@ class Selection:
                 raise ValueError("a line holds one event")
             event, moment = body["event"], _moment(body["@timestamp"])
             found = Event(event["id"], moment, _version(event), _labelled(text, body, replay))
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
             raise NoEventError(repr(error)) from error
         chosen = self.since <= moment < self.until and all(_value(body, path) == to for path, to in self.match.items())
         return found if chosen else None
@@ -81,7 +81,7 @@ def _version(event: Json) -> int:
     """As the indexer has it: an event that does not say when it was made is older than any that does."""
     try:
         made = _moment(event["ingested"])
-    except (LookupError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError, OverflowError):
         return 0
     return int(made.timestamp()) * 1000 + made.microsecond // 1000
 

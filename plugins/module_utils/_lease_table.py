@@ -38,6 +38,10 @@ EVICTION = (
 )
 
 
+class OvertakenError(PipelineError):  # type: ignore[misc] # mypy finds no collections
+    """Something else came to a lease, and is the last word."""
+
+
 class LeaseTable:
     """Every write names the rewind that it belongs to, so that an interrupted one knows how far it came."""
 
@@ -84,8 +88,8 @@ class LeaseTable:
             f"Failed to remove the lease of {lease.shard} in {self.name!r}: it changed {ATTEMPTS} times meanwhile."
         )
 
-    def _overtaken(self, verb: str, lease: Lease) -> PipelineError:
-        return PipelineError(
+    def _overtaken(self, verb: str, lease: Lease) -> OvertakenError:
+        return OvertakenError(
             f"Failed to {verb} the lease of {lease.shard} in {self.name!r}: the rewind {lease.rewind!r} has placed"
             " it meanwhile. See where that one went, then begin a new one."
         )

@@ -94,7 +94,10 @@ def read_leases(table: str, rows: t.Iterable[Row]) -> dict[str, Lease]:
             lease = Lease.of(row)
             lease.position.order  # noqa: B018 - a checkpoint that is neither a name nor a number has none
         except (KeyError, ValueError) as error:
-            raise NoConsumerError(f"Table {table!r} holds a row that is no lease of a shard: {row!r}.") from error
+            raise NoConsumerError(
+                f"Table {table!r} holds a row that is no lease of a shard, {row['leaseKey']}."
+                " If it is a consumer's table, remove that row."
+            ) from error
         if ":" in lease.shard:
             raise NoConsumerError(
                 f"Table {table!r} is that of a consumer of several streams ({lease.shard}), which cannot be rewound."

@@ -33,6 +33,7 @@ class Manifest:
     settled: bool = True  # whether no shard can have come to it that a reshard made meanwhile
     written: set[str] = field(default_factory=set)
     put_back: bool = False  # begun at least
+    _read_to: int = field(default=0, repr=False, compare=False)
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     @classmethod
@@ -90,6 +91,20 @@ class Manifest:
         self.settled = True
         self._append({"settled": True}, "a")
 
+    def require_not_put_back(self) -> None:
+        """A call that outlives its Ansible ends where somebody has put its rewind back meanwhile."""
+        with self._lock:
+            try:
+                with open(self.path, encoding="utf-8") as file:
+                    file.seek(self._read_to)
+                    entries = [_entry(line) for line in file.read().split("\n")]
+                    self._read_to = file.tell()
+            except OSError as error:
+                raise PipelineError(f"Failed to read the manifest {self.path}: {error.strerror}.") from error
+        self.put_back = self.put_back or any("put_back" in entry for entry in entries)
+        if self.put_back:
+            raise PipelineError(f"The rewind of {self.path} was put back, so it cannot go on: begin a new one.")
+
     def note_put_back(self) -> None:
         """Say that its leases go to their former positions."""
         self.put_back = True
@@ -114,10 +129,10 @@ class Manifest:
 
 def _entry(line: str) -> dict[str, t.Any]:
     try:
-        entry: dict[str, t.Any] = json.loads(line)
+        entry = json.loads(line)
     except ValueError:
         return {}  # broken off by a kill: the row itself says which rewind wrote it
-    return entry
+    return entry if isinstance(entry, dict) else {}
 
 
 def _entry_of(move: Move) -> dict[str, t.Any]:

@@ -32,15 +32,15 @@ def parse_moment(text: str, now: datetime | None = None) -> datetime:
                 raise ValueError
             return datetime.fromtimestamp(seconds / 1000 if seconds >= FIRST_MILLISECONDS else seconds, UTC)
         moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
     except (OverflowError, ValueError) as error:
         raise PipelineError(
             f"{text!r} is no time: say {'2h or 3d for that long ago, ' if now else ''}2026-11-24T18:00:00Z,"
             " or seconds since 1970."
         ) from error
-    if moment.tzinfo is None:
-        full = moment.isoformat()
-        raise PipelineError(f"{text!r} has no time zone: say {full}Z for UTC, or an offset such as {full}+01:00.")
-    return moment.astimezone(UTC)
+    full = moment.isoformat()
+    raise PipelineError(f"{text!r} has no time zone: say {full}Z for UTC, or an offset such as {full}+01:00.")
 
 
 def age(span: timedelta) -> str:

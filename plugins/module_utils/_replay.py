@@ -15,7 +15,7 @@ import typing as t
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from threading import Lock
 from uuid import uuid4
@@ -47,6 +47,7 @@ LISTED = 100
 # What S3 answers when the object is no longer as it was:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 OVERTAKEN = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")
+LATEST = datetime(9999, 1, 1, tzinfo=UTC)  # an hour after the last second there is none
 MANIFESTS, EVENTS = "replays/", "events/"
 
 
@@ -71,7 +72,7 @@ def require_question(name: str, before: dict[str, t.Any], now: dict[str, t.Any])
 
 def plan(bucket: Bucket, selection: Selection) -> dict[str, int]:
     """The archive's objects of these hours, by key, each with its bytes."""
-    last = selection.until + timedelta(hours=1, microseconds=-1)
+    last = min(selection.until, LATEST) + timedelta(hours=1, microseconds=-1)
     hours = Hours(f"{selection.since:{HOUR}}", f"{last:{HOUR}}")
     return {found.key: found.size for found in bucket.records(EVENTS, hours)}
 

@@ -30,6 +30,10 @@ LONGEST_PAUSE = 5.0
 BUSY = (429, 503, None)
 
 
+# Of an id: https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/mapping-id-field
+ID_BYTES = 512
+
+
 class Sent(t.NamedTuple):
     """What became of a batch."""
 
@@ -99,7 +103,12 @@ class IndexTarget:
     def send(self, events: list[Event]) -> Sent:
         # Of several versions in one batch the index would keep the newest.
         waiting = {event.id: event for event in sorted(events, key=lambda event: event.version)}
-        older, refused = 0, []
+        # One of these has the cluster refuse the whole call.
+        long = [name for name in waiting if len(name.encode()) > ID_BYTES]
+        older, refused = 0, [(name, f"its id has more than {ID_BYTES} bytes") for name in long]
+        waiting = {name: event for name, event in waiting.items() if name not in long}
+        if not waiting:
+            return Sent(older, tuple(refused))
         reason = ""
         for pause in pauses():
             try:

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import side_by_side
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lease_table import LeaseTable
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lease_table import LeaseTable, OvertakenError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases import (
     AT_TIMESTAMP,
     Lease,
@@ -70,10 +70,16 @@ def require_options_that_belong(params: Mapping[str, t.Any]) -> None:
             )
 
 
-def require_shards(option: str, named: t.Collection[str], shards: Mapping[str, Shard]) -> None:
-    unknown = sorted(set(named) - set(shards))
-    if unknown:
-        raise PipelineError(f"{option}: the stream has no {', '.join(unknown)}. It has {', '.join(sorted(shards))}.")
+def require_shards(params: Mapping[str, t.Any], shards: Mapping[str, Shard]) -> None:
+    """What is named is there, and something is: none named would be all of them."""
+    for option in ("shards", "sequence_numbers"):
+        named = params[option]
+        if named is None:
+            continue
+        unknown = sorted(set(named) - set(shards))
+        if unknown or not named:
+            told = f"the stream has no {', '.join(map(repr, unknown))}" if unknown else "it names none"
+            raise PipelineError(f"{option}: {told}. The stream has {', '.join(sorted(shards))}.")
 
 
 def wanted_numbers(params: Mapping[str, t.Any]) -> dict[str, str]:
@@ -132,8 +138,7 @@ def prepare(params: Mapping[str, t.Any], table: LeaseTable, stream: Stream, now:
     moment = wanted_moment(params, stream.retention(), now) if params["position"] == "at_timestamp" else now
     leases, shards = table.read(), stream.shards()
     require_leases(stream, table.name, shards, leases)
-    require_shards("shards", params["shards"] or [], shards)
-    require_shards("sequence_numbers", params["sequence_numbers"] or {}, shards)
+    require_shards(params, shards)
     starts = find_starts(params, stream, shards, leases, moment)
     if not params["allow_skip"]:
         require_known_places(leases, starts)
@@ -166,10 +171,11 @@ def resumable(manifest: Manifest) -> t.Iterator[None]:
     try:
         yield
     except PipelineError as error:
-        raise PipelineError(
-            f"{error} {len(manifest.written)} of {len(manifest.moves)} shards are written:"
-            f" resume={manifest.path} writes the rest, restore={manifest.path} puts them back."
-        ) from error
+        told = f"{error} {len(manifest.written)} of {len(manifest.moves)} shards are written"
+        ways = [] if isinstance(error, OvertakenError) else [f"resume={manifest.path} writes the rest"]
+        if manifest.written or ways:
+            ways.append(f"restore={manifest.path} puts them back")
+        raise PipelineError(f"{told}{': ' if ways else ''}{', '.join(ways)}.") from error
 
 
 def write(table: LeaseTable, manifest: Manifest) -> None:
@@ -178,6 +184,7 @@ def write(table: LeaseTable, manifest: Manifest) -> None:
 
     def place(shard: str) -> None:
         move = rest[shard]
+        manifest.require_not_put_back()
         table.place(move.shard, move.former, move.target, manifest.id)
         manifest.note(shard)
 

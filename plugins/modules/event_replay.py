@@ -193,7 +193,7 @@ unreadable:
 import gc
 import re
 import typing as t
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from math import ceil
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
@@ -240,7 +240,7 @@ def selection(params: dict[str, t.Any], now: datetime) -> Selection:
         raise PipelineError(f"from {params['from']!r} lies {age(since - now)} in the future.")
     if since >= until:
         raise PipelineError(f"from {params['from']!r} is no earlier than until {params['until']!r}.")
-    oldest = now.date() - timedelta(days=params["retention_days"])
+    oldest = now.date() - timedelta(days=min(params["retention_days"], (now.date() - date.min).days))
     if params["retention_days"] and since.date() < oldest:
         raise PipelineError(
             f"from {params['from']!r} is a day whose index is removed after {params['retention_days']} days: the replay"

@@ -114,7 +114,8 @@ def describe(lease: Lease, earlier: Lease | None, lag: int | None) -> dict[str, 
         "shard": lease.shard,
         "checkpoint": lease.position.checkpoint,
         "owner": lease.owner,
-        "alive": None if finished or earlier is None else lease.counter != earlier.counter,
+        # A rewind moves the counter as well, and leaves no owner.
+        "alive": None if finished or earlier is None else bool(lease.owner) and lease.counter != earlier.counter,
         "lag": lag,
     }
 

@@ -210,8 +210,7 @@ def go(module: AnsibleAWSModule, table: LeaseTable, stream: Stream, now: datetim
     with_lag = bool(module.params["resume"]) and not module.check_mode
     if module.params["resume"]:
         manifest = Manifest.load(module.params["resume"], table.name, stream.name)
-        if manifest.put_back:
-            raise PipelineError(f"The rewind of {manifest.path} was put back, so it cannot go on: begin a new one.")
+        manifest.require_not_put_back()
     else:
         moves, kept = prepare(module.params, table, stream, now)
         rewind = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
@@ -234,8 +233,10 @@ def undo(module: AnsibleAWSModule, table: LeaseTable, stream: Stream, now: datet
     present = table.read()
     leases = restorable(table, manifest, present)
     there = describe([move for move in manifest.moves if move.shard.id in leases], stream, now)
-    if leases and not module.check_mode:
-        manifest.note_put_back()
+    if not module.check_mode:
+        # First of all, and where nothing is written yet, too: a call that was killed may still be going.
+        if not manifest.put_back:
+            manifest.note_put_back()
         put_back(table, manifest, leases)
     return {
         "done": True,

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import typing as t
 from datetime import timedelta
@@ -50,6 +51,7 @@ class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no type
 
     def run(self, tmp: None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         super().run(tmp, task_vars)
+        parent = os.getppid()
         started, arguments = time.monotonic(), dict(self._task.args)
         waits = boolean(arguments.get("wait", WAIT_SPEC["wait"]["default"]), strict=False)
         timeout = number_of_seconds(arguments, "wait_timeout", 0)
@@ -62,6 +64,9 @@ class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no type
             self._display.display(f"{self._task.get_name()}: {self.progress(result)}")
             if not self.works_meanwhile:
                 time.sleep(sleep)
+            if os.getppid() != parent:
+                # Ansible was killed, and nobody follows any more: what it began is gone on with by whoever asks again.
+                raise AnsibleActionFail("Ansible has ended.")
             arguments = self.again(arguments, result)
             result = self._execute_module(module_args={**arguments, "wait": False}, task_vars=task_vars)
             changed = changed or bool(result.get("changed"))

@@ -6,6 +6,7 @@ import typing as t
 from unittest.mock import Mock
 
 import pytest
+from ansible.errors import AnsibleActionFail
 from ansible.playbook.task import Task
 from ansible_collections.simple_analytics.pipeline.plugins.action.event_replay import ActionModule
 from ansible_collections.simple_analytics.pipeline.plugins.plugin_utils import _progress
@@ -43,3 +44,12 @@ def test_what_any_of_the_calls_has_sent_is_a_change(clock: Mock) -> None:
     assert action(*calls).run(task_vars={})["changed"] is True
     broken = {"failed": True, "msg": "no"}
     assert action(*calls[:2], broken).run(task_vars={}) == {**calls[0], **broken, "changed": True}
+
+
+def test_it_ends_with_the_ansible_that_it_belongs_to(clock: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise it would send on and on with nobody watching, and turn away the one who asks again."""
+    parents = iter([17, 17, 1])
+    monkeypatch.setattr(_progress.os, "getppid", lambda: next(parents))
+    begun = action(answer(1), answer(2), answer(3), answer(4))
+    with pytest.raises(AnsibleActionFail, match="Ansible has ended"):
+        begun.run(task_vars={})

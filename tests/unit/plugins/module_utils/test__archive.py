@@ -30,15 +30,17 @@ class TestEvent:
     def test_it_tells_what_every_store_knows_it_by(self) -> None:
         assert read(line())[:3] == ("id-1", MOMENT, 1_714_564_801_234)
 
-    @pytest.mark.parametrize("event", [{"id": "x"}, {"id": "x", "ingested": "soon"}, {"id": "x", "ingested": 5}])
-    def test_one_that_does_not_say_when_it_was_made_is_older_than_any(self, event: dict[str, Any]) -> None:
-        assert read(line(event=event)).version == 0
+    @pytest.mark.parametrize("ingested", [None, "soon", 5, "0001-01-01T00:00:00+14:00"])
+    def test_one_that_does_not_say_when_it_was_made_is_older_than_any(self, ingested: object) -> None:
+        assert read(line(event={"id": "x", "ingested": ingested})).version == 0
+        assert read(line(event={"id": "x"})).version == 0
 
     @pytest.mark.parametrize(
         "text",
         [
             *("", "no JSON", "[]", "null", "{}", f"{line()} x", line() * 2),
             *(line(event={}), line(event="x"), line(labels="x"), line(**{"@timestamp": "then"})),
+            line(**{"@timestamp": "9999-12-31T23:59:59-14:00"}),
         ],
     )
     def test_what_is_no_event_is_refused(self, text: str) -> None:

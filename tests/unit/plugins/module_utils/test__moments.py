@@ -34,11 +34,27 @@ def test_a_moment_as_people_write_it(text: str, moment: datetime) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "2 h", "-2h", "2026-13-01T00:00:00Z", "20261001", "9" * 30, "9" * 30 + "d"]
+    "text",
+    [
+        "",
+        "yesterday",
+        "2 h",
+        "-2h",
+        "2026-13-01T00:00:00Z",
+        "20261001",
+        "9" * 30,
+        "9" * 30 + "d",
+        "0001-01-01T00:00:00+14:00",
+    ],
 )
 def test_what_is_no_moment_is_named(text: str) -> None:
     with pytest.raises(PipelineError, match="is no time: say 2h"):
         parse_moment(text, NOW)
+
+
+def test_a_moment_before_all_others_is_none() -> None:
+    with pytest.raises(PipelineError, match="is no time: say 2h"):
+        parse_moment("0001-01-01T00:00:00+14:00", NOW)
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,15 @@ class TestIndexTarget:
             [{"index": {**place, "version": 17, "version_type": "external_gte"}}, events("a")[0].text]
         )
 
+    def test_an_id_that_the_cluster_would_refuse_the_whole_call_for_is_named(self) -> None:
+        client = Mock(spec=Client, bulk=Mock(return_value=answer(a=201)))
+        long = "x" * 513
+        sent = IndexTarget(client, "events").send(events("a", long))
+        assert sent.refused == ((long, "its id has more than 512 bytes"),)
+        assert [line["index"]["_id"] for line in client.bulk.call_args.args[0][::2]] == ["a"]
+        assert IndexTarget(client, "events").send(events(long)).refused == sent.refused
+        assert client.bulk.call_count == 1
+
     def test_what_is_newer_there_is_counted_and_what_is_refused_named(self) -> None:
         client = Mock(spec=Client, bulk=Mock(return_value=answer(a=201, b=409, c=400)))
         sent = IndexTarget(client, "events").send(events("a", "b", "c"))

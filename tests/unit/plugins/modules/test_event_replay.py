@@ -90,6 +90,10 @@ class TestRun:
         result = run(s3, kinesis)
         assert (result["changed"], result["events"], kinesis.taken) == (True, 4, ["d"])
 
+    def test_the_longest_times_are_times(self, s3: FakeS3) -> None:
+        result = run(s3, FakeKinesis(), until="9999-12-31T23:59:59Z", retention_days=10**11)
+        assert (result["done"], result["events"]) == (True, 3)
+
     def test_a_manifest_that_is_none_is_named(self, s3: FakeS3) -> None:
         result = run(s3, FakeKinesis())
         s3.objects[result["manifest"].removeprefix("s3://clean/")] = b"{"

@@ -59,12 +59,12 @@ class TestRun:
         self, monkeypatch: pytest.MonkeyPatch, stream: Mock, sleep: Mock
     ) -> None:
         earlier = [lease("a", "200", 7), lease("b", "300", 4, "other"), lease("c", "SHARD_END", 9)]
-        later = [lease("a", "200", 8), lease("b", "300", 4, "other"), lease("c", "SHARD_END", 9)]
+        later = [lease("a", "200", 8), lease("b", "300", 5, None), lease("c", "SHARD_END", 9)]  # b was rewound
         found = info(monkeypatch, stream, earlier, later)
         sleep.assert_called_once_with(5)
         assert [(each["shard"], each["owner"], each["alive"]) for each in found["shards"]] == [
             ("a", "worker", True),
-            ("b", "other", False),
+            ("b", None, False),
             ("c", "worker", None),
         ]
         assert (found["application"], found["workers"]) == ("indexer", ["worker"])

@@ -11,7 +11,7 @@ from unittest.mock import Mock, call
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lease_table import LeaseTable
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lease_table import LeaseTable, OvertakenError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases import Lease, Position, Row
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Record, Shard, Stream
 from ansible_collections.simple_analytics.pipeline.plugins.modules import kinesis_consumer_rewind
@@ -210,12 +210,15 @@ class TestRefusals:
             (at("2026-11-25T15:00:00Z"), "lies 1 h in the future"),
             (at("noon"), "'noon' is no time"),
             ({"position": "latest"}, "needs allow_skip=true"),
-            ({"position": "trim_horizon", "shards": ["shardId-7"]}, "shards: the stream has no shardId-7. It has .*1"),
+            ({"position": "trim_horizon", "shards": ["shardId-7"]}, "shards: the stream has no 'shardId-7'. .*000001"),
+            ({"position": "trim_horizon", "shards": []}, "shards: it names none. The stream has"),
+            ({"position": "trim_horizon", "shards": [""]}, "shards: the stream has no ''. The stream has"),
+            ({"position": "sequence_numbers", "sequence_numbers": {}}, "sequence_numbers: it names none. The"),
             (
                 {"position": "sequence_numbers", "sequence_numbers": {CHILD.id: "551"}},
                 f"{CHILD.id} has no record 551, and would end there",
             ),
-            ({"position": "sequence_numbers", "sequence_numbers": {"x": "551"}}, "the stream has no x"),
+            ({"position": "sequence_numbers", "sequence_numbers": {"x": "551"}}, "the stream has no 'x'"),
             (
                 {"position": "sequence_numbers", "sequence_numbers": {CHILD.id: 5.5}},
                 f"'5.5' of {CHILD.id} is no sequence number",
@@ -410,6 +413,43 @@ class TestAgain:
         with pytest.raises(PipelineError, match="was put back, so it cannot go on"):
             rewind(table, resume=str(tmp_path / "manifest"))
         assert table.writes == []
+
+    def test_what_a_killed_one_has_left_running_ends_at_a_restore(self, rewind: Rewind, tmp_path: Path) -> None:
+        table, manifest = reading(), str(tmp_path / "manifest")
+        place = table.place
+
+        def late(*arguments: t.Any) -> None:  # noqa: ANN401 - of several types
+            place(*arguments)
+            table.place = place  # type: ignore[method-assign]
+            rewind(table, restore=manifest)
+
+        table.place = late  # type: ignore[method-assign, assignment]
+        with pytest.raises(PipelineError, match="was put back, so it cannot go on"):
+            rewind(table, position="trim_horizon")
+        assert table.leases[PARENT.id].position == Position("SHARD_END")
+        assert table.leases[CHILD.id].position == Position("900")
+
+    def test_one_that_has_written_nothing_is_put_back_as_well(self, rewind: Rewind, tmp_path: Path) -> None:
+        table = reading()
+        table.dies_after = 0
+        with pytest.raises(PipelineError):
+            rewind(table, position="trim_horizon")
+        table.dies_after = 99
+        rewind(table, restore=str(tmp_path / "manifest"))
+        with pytest.raises(PipelineError, match="was put back, so it cannot go on"):
+            rewind(table, resume=str(tmp_path / "manifest"))
+        assert table.writes == []
+
+    def test_one_that_another_has_overtaken_does_not_say_resume(self, rewind: Rewind) -> None:
+        table = reading()
+
+        def taken(shard: Shard, *_: object) -> None:
+            raise OvertakenError(f"another one has placed {shard.id} meanwhile.")
+
+        table.place = taken  # type: ignore[method-assign, assignment]
+        with pytest.raises(PipelineError) as error:
+            rewind(table, position="trim_horizon")
+        assert str(error.value).endswith("meanwhile. 0 of 2 shards are written.")
 
     def test_a_restore_that_was_killed_is_completed_by_another(self, rewind: Rewind, tmp_path: Path) -> None:
         table = reading()

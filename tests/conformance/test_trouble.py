@@ -218,13 +218,15 @@ def test_what_is_said_of_a_consumer_is_so(library: str, aws: Aws, tmp_path: Path
             place = Position(other.stream.records[shard.id][0].number)
             other.table.place(shard, other.table.read()[shard.id], place, "test")
 
-        running = world.survey()
-        assert (running["application"], running["lag"], running["workers"]) == (world.table.name, 0, ["worker"])
+        survey = world.survey()
+        assert other.table.name not in survey
+        running = survey[world.table.name]
+        assert (running["lag"], running["workers"]) == (0, ["worker"])
         assert running["totals"] == {"shards": 4, "finished": 1, "alive": 3, "silent": 0}
 
         world.end_worker("stopped")
         world.stream.put()
-        stopped = world.survey()
+        stopped = world.survey()[world.table.name]
         assert stopped["workers"] == []
         assert stopped["totals"] == {"shards": 4, "finished": 1, "alive": 0, "silent": 3}
         assert 3000 < stopped["lag"] < 60_000

@@ -136,9 +136,8 @@ class World:
         result: dict[str, Any] = kinesis_consumer_rewind.run(module, self.table, self.reader, datetime.now(UTC))
         return result
 
-    def survey(self) -> dict[str, Any]:
-        """What there is to say of the one consumer that reads this stream, among all tables."""
+    def survey(self) -> dict[str, dict[str, Any]]:
+        """What there is to say of those that seem to read this stream, among all tables."""
         module = SimpleNamespace(check_mode=False, params={"applications": None, "watch_seconds": 3})
-        [found] = kinesis_consumer_info.run(module, self.dynamodb, self.reader)["applications"]
-        result: dict[str, Any] = found
-        return result
+        found = kinesis_consumer_info.run(module, self.dynamodb, self.reader)["applications"]
+        return {each["application"]: each for each in found}

@@ -4,13 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from difflib import get_close_matches
-from typing import Any
-
-from ansible.plugins.lookup import LookupBase
-from ansible.utils.vars import load_extra_vars
-
 DOCUMENTATION = r"""
 name: mistyped_variables
 short_description: Find what was given with -e and looks like a variable that was meant
@@ -40,6 +33,13 @@ _list:
   elements: str
   sample: ["shard (shards?)"]
 """
+
+from collections.abc import Collection, Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from ansible.plugins.lookup import LookupBase
+from ansible.utils.vars import load_extra_vars
 
 
 def mistyped(given: Iterable[str], known: Collection[str]) -> list[str]:

@@ -47,7 +47,7 @@ class Form(t.NamedTuple):
     content: bytes
 
 
-Body = dict[str, t.Any] | list[dict[str, t.Any] | bytes] | Form
+Body: t.TypeAlias = "dict[str, t.Any] | list[dict[str, t.Any] | bytes] | Form"
 
 
 class Client:

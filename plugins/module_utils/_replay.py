@@ -209,6 +209,10 @@ class Manifest:
         return text
 
 
+def forget(text: str) -> None:
+    """Keep nothing of it, as in a check."""
+
+
 class Replay:
     """Sends what is chosen of each object, several objects at once."""
 
@@ -219,7 +223,7 @@ class Replay:
         bucket: Bucket,
         target: Target,
         pace: Pace,
-        save: t.Callable[[str], None] = lambda _: None,
+        save: t.Callable[[str], None] = forget,
     ) -> None:
         self._name, self._selection, self._bucket, self._target = name, selection, bucket, target
         self._pace, self._keep = pace, save
@@ -238,7 +242,7 @@ class Replay:
         try:
             with ThreadPoolExecutor(READERS) as pool:
                 try:
-                    self._follow([pool.submit(self._read, keys) for _ in range(READERS)])
+                    self._follow([pool.submit(self._read, keys) for _reader in range(READERS)])
                 finally:
                     self._deadline = 0.0
         finally:

@@ -56,6 +56,8 @@ def test_what_was_destroyed_comes_back(landscape: Landscape, snapshot: str) -> N
     assert changes["lost"] == 0
     assert changes["events"] == changes["indexed"] == sent["event"] + more["event"]
     assert re.search(r"^elasticsearch-1 .*changed=0", landscape.playbook("restore", *IN_PLACE), flags=re.MULTILINE)
+    # Kibana's token and what it kept were the cluster's, too.
+    assert re.search(r"^kibana-1 .*changed=[1-9]", landscape.playbook("dashboards"), flags=re.MULTILINE)
 
 
 def test_a_day_takes_the_place_of_the_living_one(landscape: Landscape, snapshot: str) -> None:

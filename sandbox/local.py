@@ -28,7 +28,7 @@ AWS = {
     "endpoint_url": f"http://{address('cloud', _hosts)}:4566",
     "region_name": _landscape["simple_analytics_region"],
     "aws_access_key_id": "test",
-    "aws_secret_access_key": "test",
+    "aws_secret_access_key": "local-secret-key",
 }
 EDGE = f"http://{address('cloud', _hosts)}:8080"
 ELASTICSEARCH = f"https://{address('elasticsearch-1', _hosts)}:9200"

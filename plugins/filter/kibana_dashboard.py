@@ -54,11 +54,13 @@ _value:
 """
 
 Json = dict[str, Any]
+Aggregation = Callable[[Json, Json, Mapping[str, Any]], dict[str, Json]]
 # The names of a saved object's fields are those of Kibana 9's sources: src/platform/plugins/shared/dashboard/server,
 # x-pack/platform/plugins/shared/lens/public.
 COLUMNS = 48  # of a dashboard's grid
 ALL_EVENTS = "___records___"
 LAYER = "events"
+NO_QUERY = {"query": "", "language": "kuery"}
 REFERENCE = f"indexpattern-datasource-layer-{LAYER}"
 # What Lens calls a field of this type.
 DATA_TYPES = {
@@ -81,9 +83,7 @@ class Chart(NamedTuple):
 
 def kibana_dashboard(dashboard: Mapping[str, Any], index: str, mappings: Mapping[str, Any]) -> list[Json]:
     """Make the data view and the dashboard."""
-    panels = list(laid_out([lens_panel(panel, mappings) for panel in dashboard["panels"]]))
-    for panel in panels:
-        panel["embeddableConfig"]["attributes"]["references"] = [data_view(index, REFERENCE)]
+    panels = list(laid_out([lens_panel(panel, index, mappings) for panel in dashboard["panels"]]))
     return [
         {
             "type": "index-pattern",
@@ -103,9 +103,7 @@ def kibana_dashboard(dashboard: Mapping[str, Any], index: str, mappings: Mapping
                 "timeFrom": "now-7d/d",
                 "timeTo": "now",
                 "refreshInterval": {"pause": True, "value": 60_000},
-                "kibanaSavedObjectMeta": {
-                    "searchSourceJSON": json.dumps({"query": {"query": "", "language": "kuery"}, "filter": []})
-                },
+                "kibanaSavedObjectMeta": {"searchSourceJSON": json.dumps({"query": NO_QUERY, "filter": []})},
             },
             "references": [data_view(index, f"{panel['panelIndex']}:{REFERENCE}") for panel in panels],
         },
@@ -128,7 +126,7 @@ def laid_out(panels: list[Json]) -> Iterator[Json]:
         x, height = x + grid["w"], max(height, grid["h"])
 
 
-def lens_panel(panel: Json, mappings: Mapping[str, Any]) -> Json:
+def lens_panel(panel: Json, index: str, mappings: Mapping[str, Any]) -> Json:
     """Make one panel, without its place."""
     try:
         chart = CHARTS[panel["chart"]]
@@ -149,9 +147,10 @@ def lens_panel(panel: Json, mappings: Mapping[str, Any]) -> Json:
                 "description": panel.get("note", ""),
                 "type": "lens",
                 "visualizationType": chart.visualization,
+                "references": [data_view(index, REFERENCE)],
                 "state": {
                     "visualization": chart.state(panel, columns),
-                    "query": {"query": "", "language": "kuery"},
+                    "query": NO_QUERY,
                     "filters": lens_filters(panel),
                     "datasourceStates": {
                         "formBased": {
@@ -195,12 +194,11 @@ def column(operation: str, field: str, label: str, **more: object) -> Json:
     }
 
 
-def values(panel: Json, aggregation: Json, mappings: Mapping[str, Any]) -> dict[str, Json]:
-    return {"value": column("count", aggregation["field"], panel["title"])}
+def single(operation: str) -> Aggregation:
+    def columns(panel: Json, aggregation: Json, mappings: Mapping[str, Any]) -> dict[str, Json]:
+        return {"value": column(operation, aggregation["field"], panel["title"])}
 
-
-def different_values(panel: Json, aggregation: Json, mappings: Mapping[str, Any]) -> dict[str, Json]:
-    return {"value": column("unique_count", aggregation["field"], panel["title"])}
+    return columns
 
 
 def percentiles(panel: Json, aggregation: Json, mappings: Mapping[str, Any]) -> dict[str, Json]:
@@ -279,9 +277,9 @@ def axes(series: str) -> Callable[[Json, Mapping[str, Json]], Json]:
     return state
 
 
-AGGREGATIONS: dict[str, Callable[[Json, Json, Mapping[str, Any]], dict[str, Json]]] = {
-    "value_count": values,
-    "cardinality": different_values,
+AGGREGATIONS: dict[str, Aggregation] = {
+    "value_count": single("count"),
+    "cardinality": single("unique_count"),
     "percentiles": percentiles,
     "auto_date_histogram": over_time,
     "terms": largest,

@@ -8,24 +8,12 @@ import pytest
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils import _pace
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._pace import Pace
 
-
-class Clock:
-    """Time that passes only by sleeping."""
-
-    now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
+from .conftest import Clock
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
+@pytest.fixture(autouse=True)
+def paced(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_pace, "time", clock)
-    return clock
 
 
 @pytest.mark.parametrize("rates", [(500, 0), (0, 5000), (500, 5000), (600, 5000)])

@@ -33,6 +33,8 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._replay 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._replay_targets import Sent, Target
 from botocore.exceptions import ClientError
 
+from .conftest import Clock
+
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOUR = Selection(NOON, NOON + timedelta(hours=1), {})
 
@@ -87,18 +89,6 @@ def archived(*names: str, moment: datetime = NOON, size: int = 0) -> bytes:
     event = {"@timestamp": moment.isoformat(), "payload": "x" * size}
     lines = [json.dumps({**event, "event": {"id": name}}) for name in names]
     return gzip.compress("".join(f"{line}\n" for line in lines).encode())
-
-
-class Clock:
-    """Time that passes only by sleeping."""
-
-    now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 class Collector:

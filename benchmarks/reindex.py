@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from itertools import islice
 from types import SimpleNamespace
-from typing import Any
 
 import boto3
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client
@@ -24,59 +21,42 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex
 from ansible_collections.simple_analytics.pipeline.plugins.modules import elasticsearch_reindex
 from elasticsearch import Elasticsearch, helpers
 
-from sandbox.local import AWS, ELASTICSEARCH, NAME
+from sandbox.local import AWS
+
+from .landscape import DAY, Json, cluster, day_index, events, seconds
 
 DOCUMENTS = 300_000
 ROUNDS = 3  # the best of each counts
 LOOK_SECONDS = 0.5
-DAY = datetime(2020, 1, 1, tzinfo=UTC)
-Json = dict[str, Any]
 
 
 def documents(index: str) -> Iterator[Json]:
     """Events as the indexer writes them."""
-    for number in range(DOCUMENTS):
-        moment = DAY + timedelta(seconds=number % 86400)
-        source = {
-            "@timestamp": moment.isoformat(),
-            "event": {"id": f"{number:032x}", "action": "page_view", "dataset": "simple_analytics.hit"},
-            "url": {"domain": "www.example.org", "path": f"/articles/{number % 997}"},
-            "source": {"ip": f"192.0.{number % 256}.0"},
-            "user_agent": {"name": "Firefox", "os": {"name": "Linux"}},
-            "cdn": {"status": 200, "time_taken": 0.001},
-            "payload": {"event": "page_view", "width": number % 2000},
-        }
+    for number, event in enumerate(islice(events(boto3.client("s3", **AWS)), DOCUMENTS)):
         yield {
             "_index": index,
-            "_id": source["event"]["id"],  # type: ignore[index]
+            "_id": event["event"]["id"],
             "_version": 1_577_836_800_000 + number,
             "_version_type": "external_gte",
-            "_source": source,
+            "_source": event,
         }
 
 
 @contextmanager
 def source(client: Client, official: Elasticsearch) -> Iterator[tuple[str, Json]]:
     """A day's index with its settings and mappings as the events' template makes them."""
-    made = client.request("POST", f"/_index_template/_simulate_index/simple-analytics-events-{DAY:%Y.%m.%d}")
-    name = f"benchmark-{uuid.uuid4().hex[:8]}-{DAY:%Y.%m.%d}"
-    client.request("PUT", f"/{name}", {part: made["template"][part] for part in ("settings", "mappings")})
+    made, name = day_index(client), f"benchmark-{uuid.uuid4().hex[:8]}-{DAY:%Y.%m.%d}"
+    client.request("PUT", f"/{name}", made)
     try:
         for ok, result in helpers.parallel_bulk(official, documents(name), chunk_size=2000):
             if not ok:
                 raise SystemExit(f"Not indexed: {result}")
         client.request("POST", f"/{name}/_refresh")
-        yield name, made["template"]["mappings"]
+        yield name, made["mappings"]
     finally:
         # By their names, since the cluster deletes nothing by a pattern.
         left = client.request("GET", f"/{name}*?expand_wildcards=all")
         client.request("DELETE", f"/{','.join(left)}")
-
-
-def seconds(work: Callable[[], None]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def bare(client: Client, name: str) -> None:
@@ -115,27 +95,14 @@ def ours(client: Client, name: str, mappings: Json) -> None:
 
 
 def main() -> None:
-    ssm = boto3.client("ssm", **AWS)
-
-    def secret(key: str) -> str:
-        value: str = ssm.get_parameter(Name=f"/{NAME}/{key}", WithDecryption=True)["Parameter"]["Value"]
-        return value
-
-    with TemporaryDirectory() as folder:
-        authority = Path(folder) / "ca.pem"
-        authority.write_text(secret("elasticsearch_ca_certificate"))
-        login = ("elastic", secret("elasticsearch_elastic_password"))
-        params = {"url": [ELASTICSEARCH], "username": login[0], "password": login[1], "ca_path": str(authority)}
-        client = Client.from_params(params)
-        official = Elasticsearch(ELASTICSEARCH, basic_auth=login, ca_certs=str(authority))
-        plain, whole = [], []
-        with source(client, official) as (name, mappings):
-            for _ in range(ROUNDS):
-                plain.append(seconds(lambda: bare(client, name)))
-                whole.append(seconds(lambda: ours(client, name, mappings)))
-        print(f"{DOCUMENTS} documents")
-        share = min(plain) / min(whole)
-        print(f"bare _reindex {min(plain):.1f} s, the module {min(whole):.1f} s: {share:.2f} of its speed")
+    plain, whole = [], []
+    with cluster() as (client, official), source(client, official) as (name, mappings):
+        for _ in range(ROUNDS):
+            plain.append(seconds(lambda: bare(client, name)))
+            whole.append(seconds(lambda: ours(client, name, mappings)))
+    print(f"{DOCUMENTS} documents")
+    share = min(plain) / min(whole)
+    print(f"bare _reindex {min(plain):.1f} s, the module {min(whole):.1f} s: {share:.2f} of its speed")
 
 
 if __name__ == "__main__":

@@ -12,15 +12,13 @@ from __future__ import annotations
 import gc
 import gzip
 import json
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from itertools import cycle, islice
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from datetime import timedelta
+from itertools import islice
+from multiprocessing import get_context
 from typing import Any
 
 import boto3
@@ -39,46 +37,31 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._replay_
     BATCH,
     UNCHECKED,
     IndexTarget,
+    NoTarget,
     StreamTarget,
     Target,
 )
 from botocore.config import Config
 from elasticsearch import Elasticsearch, helpers
 
-from sandbox.local import AWS, ELASTICSEARCH, NAME
+from sandbox.local import AWS
+
+from .landscape import DAY, archived, cluster, day_index, events, seconds
 
 EVENTS, OBJECTS, LOOPED = 40000, 20, 2000
 ROUNDS = 3  # the best of each counts
-DAY = datetime(2020, 1, 1, tzinfo=UTC)
 SELECTION = Selection(DAY, DAY + timedelta(days=1), {})
-Json = dict[str, Any]
-
-
-def archived(s3: Any, bucket: str) -> Iterator[Json]:  # noqa: ANN401 - boto3's clients have no types
-    """Events of the landscape."""
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="events/"):
-        for found in page.get("Contents", []):
-            body = s3.get_object(Bucket=bucket, Key=found["Key"])["Body"].read()
-            yield from map(json.loads, gzip.decompress(body).splitlines())
-
-
-def as_new(event: Json) -> Json:
-    """The same under another id, on the day of the benchmark, as if nobody had replayed it."""
-    event.pop("labels", None)
-    return {**event, "@timestamp": DAY.isoformat(), "event": {**event["event"], "id": uuid.uuid4().hex}}
 
 
 @contextmanager
-def archive(s3: Any) -> Iterator[str]:  # noqa: ANN401 - as above
+def archive(s3: Any) -> Iterator[str]:  # noqa: ANN401 - boto3's clients have no types
     """A bucket with an hour of events in some objects, made of those that the landscape has."""
-    clean = next(b["Name"] for b in s3.list_buckets()["Buckets"] if b["Name"].startswith(f"{NAME}-events"))
-    events = map(as_new, cycle(list(islice(archived(s3, clean), 2000))))
-    bucket = f"benchmark-{uuid.uuid4().hex[:8]}"
+    made, bucket = events(s3), f"benchmark-{uuid.uuid4().hex[:8]}"
     s3.create_bucket(Bucket=bucket)
     keys = [f"events/dt={DAY:%Y-%m-%d}/hour=00/{number}.json.gz" for number in range(OBJECTS)]
     try:
         for key in keys:
-            lines = (json.dumps(event) + "\n" for event in islice(events, EVENTS // OBJECTS))
+            lines = (json.dumps(event) + "\n" for event in islice(made, EVENTS // OBJECTS))
             s3.put_object(Bucket=bucket, Key=key, Body=gzip.compress("".join(lines).encode()))
         yield bucket
     finally:
@@ -100,11 +83,9 @@ def stream(kinesis: Any) -> Iterator[str]:  # noqa: ANN401 - as above
 @contextmanager
 def index(client: Client) -> Iterator[str]:
     """An index as the events' template makes them, but outside of the events' alias."""
-    made = client.request("POST", f"/_index_template/_simulate_index/simple-analytics-events-{DAY:%Y.%m.%d}")
     prefix = f"benchmark-{uuid.uuid4().hex[:8]}"
     name = f"{prefix}-{DAY:%Y.%m.%d}"
-    body = {part: made["template"][part] for part in ("settings", "mappings")}
-    client.request("PUT", f"/{name}", body)
+    client.request("PUT", f"/{name}", day_index(client))
     try:
         yield prefix
     finally:
@@ -113,8 +94,9 @@ def index(client: Client) -> Iterator[str]:
 
 def rate(work: Callable[[], int]) -> float:
     """Events a second."""
-    start = time.perf_counter()
-    return work() / (time.perf_counter() - start)
+    done: list[int] = []
+    spent = seconds(lambda: done.append(work()))
+    return done[0] / spent
 
 
 def replay(s3: Any, bucket: str, target: Target) -> int:  # noqa: ANN401 - as above
@@ -129,16 +111,15 @@ def replay(s3: Any, bucket: str, target: Target) -> int:  # noqa: ANN401 - as ab
 
 def loop(s3: Any, kinesis: Any, bucket: str, name: str) -> int:  # noqa: ANN401 - as above
     """What a first script does: object by object, event by event."""
-    events = islice(archived(s3, bucket), LOOPED)
-    for event in events:
+    for event in islice(archived(s3, bucket), LOOPED):
         kinesis.put_record(StreamName=name, Data=json.dumps(event).encode(), PartitionKey=event["event"]["id"])
     return LOOPED
 
 
 def rate_of_ready(s3: Any, kinesis: Any, bucket: str, name: str) -> float:  # noqa: ANN401 - as above
     """The same calls, as many at once as a replay has readers, with all that goes into them prepared."""
-    events = (SELECTION.event(json.dumps(event), "benchmark") for event in archived(s3, bucket))
-    entries = [{"Data": event.text, "PartitionKey": event.id} for event in events if event]
+    found = (SELECTION.event(json.dumps(event), "benchmark") for event in archived(s3, bucket))
+    entries = [{"Data": event.text, "PartitionKey": event.id} for event in found if event]
     batches = [entries[start : start + BATCH] for start in range(0, len(entries), BATCH)]
 
     def put() -> int:
@@ -149,6 +130,24 @@ def rate_of_ready(s3: Any, kinesis: Any, bucket: str, name: str) -> float:  # no
         return len(entries)
 
     return rate(put)
+
+
+def read_on(bucket: str) -> None:
+    """What a replay does before it sends, again and again."""
+    s3 = boto3.client("s3", **AWS)
+    while True:
+        replay(s3, bucket, NoTarget())
+
+
+@contextmanager
+def reading(bucket: str) -> Iterator[None]:
+    process = get_context("fork").Process(target=read_on, args=(bucket,))
+    process.start()
+    try:
+        yield
+    finally:
+        process.kill()
+        process.join()
 
 
 def bare_bulk(client: Elasticsearch, s3: Any, bucket: str, prefix: str) -> int:  # noqa: ANN401 - as above
@@ -169,37 +168,30 @@ def bare_bulk(client: Elasticsearch, s3: Any, bucket: str, prefix: str) -> int: 
 
 def main() -> None:
     s3, kinesis = boto3.client("s3", **AWS), boto3.client("kinesis", **AWS, config=Config(**UNCHECKED))
-    ssm = boto3.client("ssm", **AWS)
 
-    def secret(key: str) -> str:
-        value: str = ssm.get_parameter(Name=f"/{NAME}/{key}", WithDecryption=True)["Parameter"]["Value"]
-        return value
-
-    with TemporaryDirectory() as folder, archive(s3) as bucket:
-        authority = Path(folder) / "ca.pem"
-        authority.write_text(secret("elasticsearch_ca_certificate"))
-        login = ("elastic", secret("elasticsearch_elastic_password"))
-        params = {"url": [ELASTICSEARCH], "username": login[0], "password": login[1], "ca_path": str(authority)}
-        client = Client.from_params(params)
+    with cluster() as (client, official), archive(s3) as bucket:
         gc.freeze()  # as the module does
 
         with stream(kinesis) as name:
             looped = rate(lambda: loop(s3, kinesis, bucket, name))
         ready: list[float] = []
+        beside: list[float] = []
         streamed: list[float] = []
         for _ in range(ROUNDS):
             with stream(kinesis) as name:
                 ready.append(rate_of_ready(s3, kinesis, bucket, name))
+            with stream(kinesis) as name, reading(bucket):
+                beside.append(rate_of_ready(s3, kinesis, bucket, name))
             with stream(kinesis) as name:
                 streamed.append(rate(lambda: replay(s3, bucket, StreamTarget(kinesis, name))))
-        best, ceiling = max(streamed), max(ready)
+        best = max(streamed)
         print(f"{EVENTS} events in {OBJECTS} objects")
         print(f"into the stream: {best:.0f} a second, loop {looped:.0f}: {best / looped:.1f} times as fast")
-        print(f"  bare PutRecords {ceiling:.0f} a second: {best / ceiling:.2f} of it")
+        for what, rates in (("alone", ready), ("beside a process that reads", beside)):
+            print(f"  bare PutRecords {what} {max(rates):.0f} a second: {best / max(rates):.2f} of it")
 
         bare: list[float] = []
         ours: list[float] = []
-        official = Elasticsearch(ELASTICSEARCH, basic_auth=login, ca_certs=str(authority))
         for _ in range(ROUNDS):
             with index(client) as prefix:
                 bare.append(rate(lambda: bare_bulk(official, s3, bucket, prefix)))

@@ -42,6 +42,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex
 )
 
 PAGE = 10_000
+READ = "pit_id,hits.hits._id,hits.hits._version,hits.hits.sort"
 POLL_SECONDS = 0.2
 # How long writes may be kept back.
 BLOCKED_SECONDS = 300
@@ -260,8 +261,8 @@ class Cluster:
         try:
             while True:
                 search["pit"] = {"id": pit, "keep_alive": "5m"}
-                answer = self._client.request("POST", "/_search", search)
-                pit, hits = answer["pit_id"], answer["hits"]["hits"]
+                answer = self._client.request("POST", f"/_search?filter_path={READ}", search)
+                pit, hits = answer["pit_id"], answer.get("hits", {}).get("hits", ())
                 if not hits:
                     return Contents(documents, checksum % 2**64)
                 documents += len(hits)

@@ -24,8 +24,10 @@ options:
       - C(stacks), their states by name. C(waiting), how many log objects nobody has processed.
       - C(hosts), for each host with Logstash what C(/_node/stats/pipelines) said C(before) and C(after) C(seconds).
       - C(consumers), as the module C(kinesis_consumer_info) returns them.
-      - C(cluster), what the module C(elasticsearch_health) returns.
-      - C(index), what its C(_stats) said of C(_all.primaries) C(before) and C(after) C(seconds), and its C(last_event).
+      - C(cluster), for each node what the module C(elasticsearch_health) returned there as C(health), and the C(indicators) of its
+        C(_health_report).
+      - C(index), for each node what its C(_stats) said of C(_all.primaries) C(before) and C(after) C(seconds), and its C(last_event).
+      - C(kibana), for each of its hosts what C(/api/status) said.
     type: dict
     required: true
   now:
@@ -115,24 +117,55 @@ def consumers(found: list[dict[str, Any]], now: datetime, limits: Limits) -> Ite
 
 
 def cluster(found: Mapping[str, Any], now: datetime, limits: Limits) -> Iterator[Check]:
-    """Judge Elasticsearch."""
-    do = "`GET _cluster/allocation/explain` says why; playbooks/search.yml brings back a node that is gone"
-    yield Check("cluster", bool(found["done"]), found["summary"], do)
+    """Judge Elasticsearch, as the node with the most others in sight knows it."""
+    best = max(found.values(), key=lambda node: node["health"]["nodes"])
+    do = "`GET _cluster/allocation/explain` says why a shard is nowhere"
+    yield Check("cluster", bool(best["health"]["done"]), best["health"]["summary"], do)
+    for host, node in found.items():
+        if not node["health"]["nodes"]:
+            do = "does the host run, and do the others reach it? `systemctl status elasticsearch` there; playbooks/search.yml"
+            yield Check(f"node {host}", False, node["health"]["summary"], f"{do} brings it back")
+    for name, indicator in best["indicators"].items():
+        # Whether enough shards are there has been judged above.
+        if indicator["status"] in ("yellow", "red") and name != "shards_availability":
+            diagnosis = next(iter(indicator.get("diagnosis", ())), {})
+            yield Check(f"cluster's {name.replace('_', ' ')}", False, *advice(indicator["symptom"], diagnosis))
+
+
+def advice(symptom: str, diagnosis: Mapping[str, Any]) -> tuple[str, str]:
+    """Say it in the cluster's own words."""
+    affected = diagnosis.get("affected_resources", {})
+    names = [*(node["name"] for node in affected.get("nodes", ())), *affected.get("indices", ())]
+    return ": ".join([symptom.rstrip("."), *([", ".join(names)] if names else [])]), diagnosis.get(
+        "action", "`GET _health_report` says more"
+    )
 
 
 def index(found: Mapping[str, Any], now: datetime, limits: Limits) -> Iterator[Check]:
-    """Judge what can be searched."""
-    if not found["after"]:
-        return
+    """Judge what can be searched, as the first node that answers knows it."""
+    yield from next(([judged(node, now, limits)] for node in found.values() if node["after"]), ())
+
+
+def judged(found: Mapping[str, Any], now: datetime, limits: Limits) -> Check:
+    """Judge one node's answer."""
     if not found["last_event"]:
-        yield Check("index", True, "has no event yet", "")
-        return
+        return Check("index", True, "has no event yet", "")
     written = [found[when]["indexing"]["index_total"] for when in ("before", "after")]
     rate = (written[1] - written[0]) / found["seconds"]
     passed = now - datetime.fromisoformat(found["last_event"])
     says = f"{found['after']['docs']['count']} documents, {rate:.0f} more a second, the last event {age(passed)} ago"
     do = "nobody came, or events are held up: the lines above say where, and docs/runbook.md goes on from there"
-    yield Check("index", passed <= timedelta(minutes=limits["last_event"]), says, do)
+    return Check("index", passed <= timedelta(minutes=limits["last_event"]), says, do)
+
+
+def kibana(found: Mapping[str, Any], now: datetime, limits: Limits) -> Iterator[Check]:
+    """Judge what people look at it with."""
+    for host, answer in found.items():
+        status = answer.get("status", {}).get("overall", {})
+        level = status.get("level", "does not answer")
+        says = ": ".join([level, *([status["summary"]] if level != "available" and status.get("summary") else [])])
+        do = "`journalctl -u kibana` there says why; playbooks/dashboards.yml mends it, its token included"
+        yield Check(f"Kibana on {host}", level == "available", says, do)
 
 
 # In the order that data flows.
@@ -143,6 +176,7 @@ PARTS: dict[str, Callable[[Any, datetime, Limits], Iterator[Check]]] = {
     "consumers": consumers,
     "cluster": cluster,
     "index": index,
+    "kibana": kibana,
 }
 
 

@@ -58,6 +58,11 @@ summary:
   returned: always
   type: str
   sample: "yellow, 2 of 3 nodes, 4 shards to be allocated, 2 on their way"
+nodes:
+  description: How many nodes are there, as the one that was asked sees it; 0 when it does not answer or knows no master.
+  returned: always
+  type: int
+  sample: 2
 refused:
   description: Whether it is the password that is refused, which right after a node's start may not be its last word.
   returned: always
@@ -91,10 +96,11 @@ def judge(found: dict[str, t.Any], nodes: int, status: str) -> tuple[bool, str]:
 
 def run(params: dict[str, t.Any], client: Client) -> dict[str, t.Any]:
     try:
-        done, summary = judge(client.request("GET", "/_cluster/health"), params["nodes"], params["status"])
+        found = client.request("GET", "/_cluster/health")
     except ElasticsearchError as error:
-        return {"done": False, "summary": str(error), "refused": error.status == 401}
-    return {"done": done, "summary": summary, "refused": False}
+        return {"done": False, "summary": str(error), "nodes": 0, "refused": error.status == 401}
+    done, summary = judge(found, params["nodes"], params["status"])
+    return {"done": done, "summary": summary, "nodes": found["number_of_nodes"], "refused": False}
 
 
 def main() -> None:

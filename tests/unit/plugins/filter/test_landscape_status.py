@@ -35,13 +35,23 @@ WELL: Json = {
     "consumers": [
         {"application": "a-indexer", "summary": "2 shards read by w, 1 s behind", "lag": 850, "totals": {"silent": 0}}
     ],
-    "cluster": {"done": True, "summary": "green, 3 of 3 nodes"},
-    "index": {
-        "before": stats(1000),
-        "after": stats(1050),
-        "seconds": 5,
-        "last_event": "2026-11-28T11:59:00.000Z",
+    "cluster": {
+        node: {
+            "health": {"done": True, "summary": "green, 3 of 3 nodes", "nodes": 3},
+            "indicators": {"disk": {"status": "green"}, "shards_availability": {"status": "yellow"}},
+        }
+        for node in ("node-1", "node-2", "node-3")
     },
+    "index": {
+        "node-1": {"before": {}, "after": {}, "seconds": 5, "last_event": None},
+        "node-2": {
+            "before": stats(1000),
+            "after": stats(1050),
+            "seconds": 5,
+            "last_event": "2026-11-28T11:59:00.000Z",
+        },
+    },
+    "kibana": {"kibana-1": {"status": {"overall": {"level": "available", "summary": "All is well"}}}},
 }
 
 
@@ -55,8 +65,23 @@ def test_a_landscape_that_is_well_is_one_screen() -> None:
         "ok  consumer a-indexer       2 shards read by w, 1 s behind",
         "ok  cluster                  green, 3 of 3 nodes",
         "ok  index                    1721 documents, 10 more a second, the last event 1 min ago",
+        "ok  Kibana on kibana-1       available",
     ]
     assert {check["do"] for check in status["checks"]} == {""}
+
+
+# As Elasticsearch says it.
+FULL: Json = {
+    "status": "red",
+    "symptom": "1 index is not allowed to be updated.",
+    "diagnosis": [
+        {
+            "cause": "1 index is blocked.",
+            "action": "Enable autoscaling or add disk capacity.",
+            "affected_resources": {"nodes": [{"node_id": "x", "name": "node-3"}], "indices": ["events-1"]},
+        }
+    ],
+}
 
 
 def ill(change: Callable[[Json], object]) -> tuple[bool, list[Json]]:
@@ -98,13 +123,47 @@ def ill(change: Callable[[Json], object]) -> tuple[bool, list[Json]]:
             "restart_processors.yml",
         ),
         (
-            lambda found: found.update(cluster={"done": False, "summary": "yellow, 2 of 3 nodes"}),
+            lambda found: [
+                node.update(health={"done": False, "summary": "yellow, 3 of 3 nodes", "nodes": 3})
+                for node in found["cluster"].values()
+            ],
             "cluster",
-            "yellow, 2 of 3",
-            "playbooks/search.yml",
+            "yellow, 3 of 3",
+            "_cluster/allocation/explain",
         ),
         (
-            lambda found: found["index"].update(last_event="2026-11-27T11:59:00.000Z"),
+            lambda found: found["cluster"]["node-2"].update(
+                health={"done": False, "summary": "timed out", "nodes": 0}, indicators={}
+            ),
+            "node node-2",
+            "timed out",
+            "playbooks/search.yml brings it back",
+        ),
+        (
+            lambda found: found["cluster"]["node-1"]["indicators"].update(disk=FULL),
+            "cluster's disk",
+            "1 index is not allowed to be updated: node-3, events-1",
+            "Enable autoscaling or add disk capacity.",
+        ),
+        (
+            lambda found: found["cluster"]["node-1"]["indicators"].update(
+                repository_integrity={"status": "yellow", "symptom": "Nobody knows."}
+            ),
+            "cluster's repository integrity",
+            "Nobody knows",
+            "_health_report",
+        ),
+        (lambda found: found["kibana"].update({"kibana-1": {}}), "Kibana on kibana-1", "does not answer", "dashboards"),
+        (
+            lambda found: found["kibana"]["kibana-1"]["status"].update(
+                overall={"level": "unavailable", "summary": "Unauthorized"}
+            ),
+            "Kibana on kibana-1",
+            "unavailable: Unauthorized",
+            "its token included",
+        ),
+        (
+            lambda found: found["index"]["node-2"].update(last_event="2026-11-27T11:59:00.000Z"),
             "index",
             "the last event 1 d 1 min ago",
             "docs/runbook.md",
@@ -121,7 +180,7 @@ def test_what_is_not_well_says_what_to_do(change: Callable[[Json], object], subj
 
 
 def test_an_index_without_an_event_is_new() -> None:
-    found = {**WELL, "index": {**WELL["index"], "last_event": None}}
+    found = {**WELL, "index": {"node-1": {**WELL["index"]["node-2"], "last_event": None}}}
     assert "ok  index                    has no event yet" in landscape_status(found, NOW, LIMITS)["lines"]
 
 

@@ -38,10 +38,12 @@ def ask(answer: object, **params: object) -> dict[str, t.Any]:
     ],
 )
 def test_it_is_well_enough(answer: dict[str, t.Any], params: dict[str, t.Any], done: bool, summary: str) -> None:
-    assert ask({**WELL, **answer}, **params) == {"done": done, "summary": summary, "refused": False}
+    found = {**WELL, **answer}
+    nodes = found["number_of_nodes"]
+    assert ask(found, **params) == {"done": done, "summary": summary, "nodes": nodes, "refused": False}
 
 
 @pytest.mark.parametrize("status, refused", [(None, False), (503, False), (401, True)])
 def test_no_answer_is_an_answer(status: int | None, refused: bool) -> None:
     error = ElasticsearchError("GET", "/_cluster/health", "not yet", status)
-    assert ask(error) == {"done": False, "summary": str(error), "refused": refused}
+    assert ask(error) == {"done": False, "summary": str(error), "nodes": 0, "refused": refused}

@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo stop clean test test-fast test-conformance test-conformance-full
+.PHONY: help setup packages demo stop clean test test-fast test-bad-days test-conformance test-conformance-full
 
 export SIMPLE_ANALYTICS_CACHE ?= $(HOME)/.cache/simple-analytics
 # What package managers download is part of the cache.
@@ -70,6 +70,9 @@ test-conformance: setup ## Rewinds of real consumers: every library on every lin
 
 test-conformance-full: setup ## Every combination; goes on where it was ended
 	@pytest -n 2 tests/conformance --cases=all
+
+test-bad-days: setup ## Bad days of a cluster of three nodes, each longer than a minute
+	@ANSIBLE_INVENTORY=inventories/local,tests/e2e/three_nodes bash -c 'make demo && pytest tests/e2e/test_bad_days.py --long'
 
 test-fast: setup ## Linters and unit tests only
 	@python3 -m tests.run fast

@@ -135,6 +135,15 @@ class Landscape:
             yield json.dumps(hit["_source"])
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="let each bad day last for more than a minute")
+
+
+@pytest.fixture(scope="session")
+def long(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--long"))
+
+
 @pytest.fixture(scope="session")
 def landscape(tmp_path_factory: pytest.TempPathFactory) -> Landscape:
     return Landscape(tmp_path_factory.mktemp("landscape"))

@@ -24,9 +24,10 @@ options:
       - C(stacks), their states by name. C(waiting), how many log objects nobody has processed.
       - C(hosts), for each host with Logstash what C(/_node/stats/pipelines) said C(before) and C(after) C(seconds).
       - C(consumers), as the module C(kinesis_consumer_info) returns them.
-      - C(cluster), for each node what the module C(elasticsearch_health) returned there as C(health), and the C(indicators) of its
-        C(_health_report).
-      - C(index), for each node what its C(_stats) said of C(_all.primaries) C(before) and C(after) C(seconds), and its C(last_event).
+      - C(cluster), for each node what the module C(elasticsearch_health) returned there as C(health), and the
+        C(indicators) of its C(_health_report).
+      - C(index), for each node what its C(_stats) said of C(_all.primaries) C(before) and C(after) C(seconds), and its
+        C(last_event).
       - C(kibana), for each of its hosts what C(/api/status) said.
     type: dict
     required: true
@@ -123,12 +124,12 @@ def cluster(found: Mapping[str, Any], now: datetime, limits: Limits) -> Iterator
     yield Check("cluster", bool(best["health"]["done"]), best["health"]["summary"], do)
     for host, node in found.items():
         if not node["health"]["nodes"]:
-            do = "does the host run, and do the others reach it? `systemctl status elasticsearch` there; playbooks/search.yml"
-            yield Check(f"node {host}", False, node["health"]["summary"], f"{do} brings it back")
+            do = "does its host run, and do the others reach it? `systemctl status elasticsearch` there says more;"
+            yield Check(f"node {host}", False, node["health"]["summary"], f"{do} playbooks/search.yml brings it back")
     for name, indicator in best["indicators"].items():
         # Whether enough shards are there has been judged above.
         if indicator["status"] in ("yellow", "red") and name != "shards_availability":
-            diagnosis = next(iter(indicator.get("diagnosis", ())), {})
+            diagnosis: Mapping[str, Any] = next(iter(indicator.get("diagnosis", ())), {})
             yield Check(f"cluster's {name.replace('_', ' ')}", False, *advice(indicator["symptom"], diagnosis))
 
 

@@ -39,6 +39,11 @@ class ElasticsearchError(PipelineError):  # type: ignore[misc] # mypy finds no c
         self.status = status
         self.answer = answer
 
+    @property
+    def passing(self) -> bool:
+        """Whether this is a node that is away, has too much to do, or right after its start knows no users."""
+        return self.status in (None, 401, 429, 503)
+
 
 class Form(t.NamedTuple):
     """The body of an upload."""

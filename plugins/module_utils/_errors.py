@@ -11,3 +11,12 @@ from __future__ import annotations
 
 class PipelineError(Exception):
     """What cannot be done, on which object, and what to do about it, in a sentence for the operator."""
+
+    # Whether it may be otherwise in a moment, without anybody doing anything about it.
+    passing = False
+
+
+class PassingError(PipelineError):
+    """What cannot be done right now."""
+
+    passing = True

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import flatten
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PassingError
 
 Json = dict[str, t.Any]
 NUMBERED = re.compile(r"(?P<name>.+)-(?P<number>\d{6})")
@@ -235,7 +235,7 @@ def operations(index: str, shards: Mapping[str, list[Json]], count: int) -> list
     }
     absent = [shard for shard in range(count) if not primaries.get(shard)]
     if absent:
-        raise PipelineError(f"Shard {absent[0]} of {index} does not answer. The same call goes on when it does.")
+        raise PassingError(f"Shard {absent[0]} of {index} does not answer. The same call goes on when it does.")
     return [primaries[shard][0]["seq_no"]["local_checkpoint"] for shard in range(count)]
 
 

@@ -19,7 +19,7 @@ from fnmatch import fnmatchcase
 from urllib.parse import quote
 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client, ElasticsearchError
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PassingError, PipelineError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex import (
     BROKEN,
     COPY,
@@ -108,7 +108,7 @@ class Cluster:
         found = self._client.request("GET", path)["indices"]
         silent = sorted(set(indices) - set(found))
         if silent:
-            raise PipelineError(f"{', '.join(silent)} does not answer. The same call goes on when it does.")
+            raise PassingError(f"{', '.join(silent)} does not answer. The same call goes on when it does.")
         return {
             index: (stats["primaries"]["docs"]["count"], stats["primaries"]["store"]["size_in_bytes"])
             for index, stats in found.items()
@@ -285,7 +285,7 @@ class Cluster:
         except ElasticsearchError as error:
             if error.status != TIMED_OUT:
                 raise
-            raise PipelineError(f"{kept}, which is to keep what {source.index} was, does not come up.") from error
+            raise PassingError(f"{kept}, which is to keep what {source.index} was, does not come up.") from error
 
     @contextmanager
     def _blocked(self, index: str) -> t.Iterator[None]:
@@ -293,7 +293,7 @@ class Cluster:
         blocked = self._client.request("PUT", f"/{quote(index)}/_block/write")
         try:
             if not blocked["shards_acknowledged"]:
-                raise PipelineError(f"Not every shard of {index} keeps writes back. The same call goes on.")
+                raise PassingError(f"Not every shard of {index} keeps writes back. The same call goes on.")
             yield
         except BaseException:
             with suppress(PipelineError):  # the first error says more

@@ -59,7 +59,7 @@ summary:
   type: str
   sample: "yellow, 2 of 3 nodes, 4 shards to be allocated, 2 on their way"
 nodes:
-  description: How many nodes are there, as the one that was asked sees it; 0 when it does not answer or knows no master.
+  description: How many nodes are there, as the one that was asked sees it; 0 when it does not answer.
   returned: always
   type: int
   sample: 2

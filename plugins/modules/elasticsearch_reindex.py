@@ -104,6 +104,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+passing:
+  description: Whether the same call may do better in a moment, which the action then waits for, five minutes at most.
+  returned: failure
+  type: bool
+  sample: true
 done:
   description: Whether every index is as it is asked for.
   returned: success
@@ -304,9 +309,9 @@ def main() -> None:
         cluster = Cluster(Client.from_params(params), params["slices"], params["rate"] or -1)
         result, broken = run(module, cluster)
     except ElasticsearchError as error:
-        module.fail_json(msg=f"{error} The same call goes on where this one was.")
+        module.fail_json(msg=f"{error} The same call goes on where this one was.", passing=error.passing)
     except PipelineError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), passing=error.passing)
     if broken:
         failures = [asdict(failure) for error in broken for failure in error.failures]
         module.fail_json(**result, msg=" ".join(map(str, broken)), failures=failures)

@@ -83,6 +83,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+passing:
+  description: Whether the same call may do better in a moment, which the action then waits for, five minutes at most.
+  returned: failure
+  type: bool
+  sample: true
 done:
   description: Whether every index is restored.
   returned: success
@@ -229,9 +234,9 @@ def main() -> None:
     try:
         result = run(module, Cluster(Client.from_params(module.params), module.params["repository"]))
     except ElasticsearchError as error:
-        module.fail_json(msg=f"{error} The same call goes on where this one was.")
+        module.fail_json(msg=f"{error} The same call goes on where this one was.", passing=error.passing)
     except PipelineError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), passing=error.passing)
     module.exit_json(**result)
 
 

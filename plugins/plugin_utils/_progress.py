@@ -34,12 +34,18 @@ class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no type
     _supports_check_mode = True
     # Whether the module's own work takes the time between two looks at it.
     works_meanwhile = False
+    # For how many seconds it may fail in a row, where it says that this is passing.
+    patience = 300
 
     def is_done(self, result: dict[str, t.Any]) -> bool:
         raise NotImplementedError
 
     def progress(self, result: dict[str, t.Any]) -> str:
         raise NotImplementedError
+
+    def goes_on(self, result: dict[str, t.Any]) -> bool:
+        """Whether there is more to come."""
+        return bool(result.get("passing")) if result.get("failed") else not self.is_done(result)
 
     def again(self, arguments: dict[str, t.Any], result: dict[str, t.Any]) -> dict[str, t.Any]:
         """What the module is asked the next time: the same, unless asking twice would do it twice."""
@@ -58,16 +64,22 @@ class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no type
         sleep = number_of_seconds(arguments, "wait_sleep", 1)
         first: dict[str, t.Any] = self._execute_module(module_args={**arguments, "wait": False}, task_vars=task_vars)
         result, changed = first, bool(first.get("changed"))
-        while waits and not result.get("failed") and not self.is_done(result):
-            if time.monotonic() - started + sleep > timeout:
+        well = started
+        # What fails at first is wrong in itself.
+        while waits and (result is not first or not result.get("failed")) and self.goes_on(result):
+            now = time.monotonic()
+            well = well if result.get("failed") else now
+            if now - started + sleep > timeout or now - well > self.patience:
                 break
-            self._display.display(f"{self._task.get_name()}: {self.progress(result)}")
+            said = result["msg"] if result.get("failed") else self.progress(result)
+            self._display.display(f"{self._task.get_name()}: {said}")
             if not self.works_meanwhile:
                 time.sleep(sleep)
             if os.getppid() != parent:
                 # Ansible was killed, and nobody follows any more: what it began is gone on with by whoever asks again.
                 raise AnsibleActionFail("Ansible has ended.")
-            arguments = self.again(arguments, result)
+            if not result.get("failed"):
+                arguments = self.again(arguments, result)
             result = self._execute_module(module_args={**arguments, "wait": False}, task_vars=task_vars)
             changed = changed or bool(result.get("changed"))
         # One that fails later takes nothing away from what the first has done.

@@ -18,6 +18,7 @@ import yaml
 from .conftest import ROOT, Landscape, grown
 
 HITS, RATE = 900, 30
+DOCUMENTS = 300
 TEMPLATE = "simple-analytics-events-mappings"
 
 
@@ -87,3 +88,33 @@ def test_nobody_notices_and_nothing_is_lost(landscape: Landscape, day: str) -> N
     assert changes["repeated"] == changes["lost"] == 0
     assert changes["events"] == changes["archived"] == changes["indexed"] == sent["event"]
     assert re.search(r"^elasticsearch-1 .*changed=0", landscape.playbook("reindex", *asked), flags=re.MULTILINE)
+
+
+@pytest.fixture
+def old_day(landscape: Landscape) -> Iterator[str]:
+    """A day that is over, as a former template made it."""
+    day = "2020.01.01"
+    index = f"simple-analytics-events-{day}"
+    landscape.elasticsearch("elastic", f"/{index}", "PUT", {"mappings": {"_meta": {"template": "former"}}})
+    copied = {"max_docs": DOCUMENTS, "source": {"index": "simple-analytics-events"}, "dest": {"index": index}}
+    landscape.elasticsearch("elastic", "/_reindex?refresh=true", "POST", copied)
+    yield day
+    for each in landscape.elasticsearch("elastic", f"/{index}*"):
+        landscape.elasticsearch("elastic", f"/{each}", "DELETE")
+
+
+def test_it_outlives_the_node_that_copies(landscape: Landscape, old_day: str) -> None:
+    asked = ["-e", f"elasticsearch_reindex_first={old_day}", "-e", f"elasticsearch_reindex_last={old_day}"]
+    asked += ["-e", "elasticsearch_reindex_wait_sleep=1", "-e", f"elasticsearch_reindex_rate={DOCUMENTS // 10}"]
+    command = ["ansible-playbook", "playbooks/reindex.yml", *asked]
+    run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert run.stdout is not None
+    next(line for line in run.stdout if re.search(r"1 copying", line))
+    kill = ["systemctl", "kill", "--signal", "KILL", "--kill-whom", "all", "elasticsearch"]
+    subprocess.run(["podman", "exec", "elasticsearch-1", *kill], check=True)
+    said, _ = run.communicate()
+    assert run.returncode == 0, said
+    assert "The same call goes on where this one was" in said
+    assert f"1 of 1 indices as asked; {DOCUMENTS} of {DOCUMENTS} documents" in said
+    index = f"/simple-analytics-events-{old_day}"
+    assert landscape.elasticsearch("elastic", f"{index}/_count")["count"] == DOCUMENTS

@@ -55,6 +55,33 @@ def test_it_says_how_fast_it_is_and_how_long_it_will_take() -> None:
     assert result["diff"]["after"] == {"day": {}}
 
 
+def away() -> dict[str, t.Any]:
+    return {"failed": True, "msg": "The node is away.", "passing": True}
+
+
+@pytest.mark.usefixtures("clock")
+def test_it_outlives_the_node() -> None:
+    reindex = action(answer(0, "copying"), away(), away(), answer(300, "same", changed=False))
+    result = reindex.run(task_vars={})
+    assert [each.args[0] for each in reindex._display.display.call_args_list][1:] == ["Reindex: The node is away."] * 2
+    assert (result.get("failed"), result["changed"], result["indices"]) == (None, True, {"day": {"state": "switched"}})
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_node_that_stays_away_is_not_waited_for_without_end() -> None:
+    reindex = action(answer(0, "copying"), *[away()] * 100)
+    reindex._task.args["wait_timeout"] = 10_000
+    result = reindex.run(task_vars={})
+    assert (result["failed"], result["msg"], result["copied"]) == (True, "The node is away.", 0)
+    assert reindex._execute_module.call_count == 1 + 1 + 300 / 10
+
+
+@pytest.mark.parametrize("answers", [[away()], [answer(0, "copying"), {**away(), "passing": False}]])
+@pytest.mark.usefixtures("clock")
+def test_what_is_wrong_ends_it_at_once(answers: list[dict[str, t.Any]]) -> None:
+    assert action(*answers).run(task_vars={})["failed"]
+
+
 @pytest.mark.parametrize(("option", "value"), [("wait_timeout", "soon"), ("wait_sleep", 0), ("wait_timeout", -1)])
 def test_what_is_no_number_of_seconds_is_named_before_anything_is_done(option: str, value: object) -> None:
     reindex = action()

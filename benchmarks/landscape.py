@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from itertools import cycle, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client
@@ -52,9 +52,17 @@ def as_new(event: Json) -> Json:
     return {**event, "@timestamp": DAY.isoformat(), "event": {**event["event"], "id": uuid.uuid4().hex}}
 
 
+class Cluster(NamedTuple):
+    """What it takes to speak to Elasticsearch: our client, the official one, and what both know."""
+
+    client: Client
+    official: Elasticsearch
+    authority: Path
+    password: str  # of `elastic`
+
+
 @contextmanager
-def cluster() -> Iterator[tuple[Client, Elasticsearch]]:
-    """Our client and the official one."""
+def cluster() -> Iterator[Cluster]:
     ssm = boto3.client("ssm", **AWS)
 
     def secret(key: str) -> str:
@@ -64,9 +72,10 @@ def cluster() -> Iterator[tuple[Client, Elasticsearch]]:
     with TemporaryDirectory() as folder:
         authority = Path(folder) / "ca.pem"
         authority.write_text(secret("elasticsearch_ca_certificate"))
-        login = ("elastic", secret("elasticsearch_elastic_password"))
-        params = {"url": [ELASTICSEARCH], "username": login[0], "password": login[1], "ca_path": str(authority)}
-        yield Client.from_params(params), Elasticsearch(ELASTICSEARCH, basic_auth=login, ca_certs=str(authority))
+        password = secret("elasticsearch_elastic_password")
+        params = {"url": [ELASTICSEARCH], "username": "elastic", "password": password, "ca_path": str(authority)}
+        official = Elasticsearch(ELASTICSEARCH, basic_auth=("elastic", password), ca_certs=str(authority))
+        yield Cluster(Client.from_params(params), official, authority, password)
 
 
 def day_index(client: Client) -> Json:

@@ -96,7 +96,7 @@ def ours(client: Client, name: str, mappings: Json) -> None:
 
 def main() -> None:
     plain, whole = [], []
-    with cluster() as (client, official), source(client, official) as (name, mappings):
+    with cluster() as (client, official, *_), source(client, official) as (name, mappings):
         for _ in range(ROUNDS):
             plain.append(seconds(lambda: bare(client, name)))
             whole.append(seconds(lambda: ours(client, name, mappings)))

@@ -169,7 +169,7 @@ def bare_bulk(client: Elasticsearch, s3: Any, bucket: str, prefix: str) -> int: 
 def main() -> None:
     s3, kinesis = boto3.client("s3", **AWS), boto3.client("kinesis", **AWS, config=Config(**UNCHECKED))
 
-    with cluster() as (client, official), archive(s3) as bucket:
+    with cluster() as (client, official, *_), archive(s3) as bucket:
         gc.freeze()  # as the module does
 
         with stream(kinesis) as name:

@@ -44,6 +44,8 @@ class Cluster:
     """The calls that a restore makes."""
 
     def __init__(self, client: Client, repository: str) -> None:
+        if not repository or repository == "_all" or set(repository) & set("*,"):
+            raise PipelineError(f"repository: {repository!r} is no name of one repository.")
         self._client, self._repository = client, repository
 
     def snapshot(self, name: str | None) -> Snapshot:

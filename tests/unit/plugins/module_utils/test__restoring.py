@@ -7,6 +7,7 @@ from unittest.mock import Mock
 
 import pytest
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._restore import BEGIN, FOLLOW, Snapshot
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._restoring import Cluster
 
@@ -73,3 +74,9 @@ def test_a_restore_that_is_unfinished_comes_before_the_latest_snapshot() -> None
     fake.unfinished = {DAY: {"mappings": {"_meta": {"restore": {"snapshot": "one", "done": False}}}}}
     assert cluster(fake).snapshot(None).name == "one"
     assert cluster(fake).snapshot("two").name == "two"
+
+
+@pytest.mark.parametrize("name", ["", "_all", "*", "store*", "one,two"])
+def test_what_names_several_repositories_is_refused(name: str) -> None:
+    with pytest.raises(PipelineError, match="is no name of one repository"):
+        Cluster(Mock(spec=Client), name)

@@ -112,7 +112,9 @@ class Landscape:
                     break
                 iterator = answer["NextShardIterator"]
 
-    def elasticsearch(self, user: str, path: str, method: str = "GET", body: Json | None = None) -> Json:
+    def elasticsearch(
+        self, user: str, path: str, method: str = "GET", body: Json | None = None, timeout: float = 60
+    ) -> Json:
         """One call to the cluster."""
         ssm = boto3.client("ssm", **AWS)
 
@@ -124,7 +126,7 @@ class Landscape:
         headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
         request = Request(ELASTICSEARCH + path, json.dumps(body).encode() if body else None, headers, method=method)
         authority = ssl.create_default_context(cadata=secret("elasticsearch_ca_certificate"))
-        with urlopen(request, context=authority) as response:
+        with urlopen(request, context=authority, timeout=timeout) as response:
             answer: Json = json.load(response)
             return answer
 

@@ -59,13 +59,13 @@ class Cluster:
         self.nodes = sorted(podman("ps", "--filter", "name=^elasticsearch-", "--format", "{{.Names}}").split())
         self.first, self.victim = self.nodes[0], self.nodes[-1]
 
-    def ask(self, path: str, method: str = "GET", body: Json | None = None) -> Json:
-        return self._landscape.elasticsearch("elastic", path, method, body)
+    def ask(self, path: str, method: str = "GET", body: Json | None = None, timeout: float = 60) -> Json:
+        return self._landscape.elasticsearch("elastic", path, method, body, timeout)
 
     def others(self) -> int:
         """How many nodes the first one sees beside itself; -1 when it does not answer."""
         try:
-            found: int = self.ask("/_cluster/health?timeout=1s&master_timeout=1s")["number_of_nodes"]
+            found: int = self.ask("/_cluster/health?timeout=1s&master_timeout=1s", timeout=3)["number_of_nodes"]
         except (HTTPError, URLError, TimeoutError):
             return -1
         return found - 1

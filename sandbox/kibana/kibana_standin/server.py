@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 
@@ -68,13 +68,14 @@ class Kibana:
         """The user that Elasticsearch takes this for."""
         url = f"{self.settings['elasticsearch.hosts'][0]}/_security/_authenticate"
         try:
-            with urlopen(Request(url, headers={"Authorization": authorization}), context=self._trusted) as answer:
+            request = Request(url, headers={"Authorization": authorization})
+            with urlopen(request, timeout=5, context=self._trusted) as answer:
                 user: Json = json.loads(answer.read())
                 return user
         except HTTPError as error:
             raise RefusedError(error.code, "Unauthorized") from error
-        except URLError as error:
-            raise RefusedError(503, f"Elasticsearch does not answer: {error.reason}") from error
+        except OSError as error:
+            raise RefusedError(503, f"Elasticsearch does not answer: {error}") from error
 
     def anonymous(self) -> str:
         if f"{ANONYMOUS}.order" not in self.settings:

@@ -69,3 +69,16 @@ def test_nothing_runs_beside_a_part_that_runs_alone(monkeypatch: pytest.MonkeyPa
     parts = [Part("unit", take, 1), *(Part(name, take, 1, alone=True) for name in ("demo", "stop"))]
 
     assert [outcome.failed for outcome in run_all(parts)] == [0, 0, 0]
+
+
+def test_what_runs_beside_another_part_runs_while_that_one_does(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tests.run.REPORTS", tmp_path)
+    # Each waits for the other.
+    meet = "mkfifo -m 600 {0}/meeting 2>/dev/null; echo > {0}/meeting"
+    guest = Part("conformance", meet.format(tmp_path), 1, alone=True, beside="e2e")
+    parts = [guest, Part("e2e", f"until read < {tmp_path}/meeting; do :; done 2>/dev/null", 1, alone=True)]
+
+    assert [(outcome.name, outcome.failed) for outcome in run_all(parts)] == [("e2e", 0), ("conformance", 0)]
+    assert run_all([Part("alone", "true", 1, alone=True, beside="e2e")])[0].failed == 0

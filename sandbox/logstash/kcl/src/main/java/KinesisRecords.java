@@ -52,7 +52,8 @@ public final class KinesisRecords implements ShardRecordProcessor {
         var leases = configs.leaseManagementConfig()
             .failoverTimeMillis(Long.getLong("failover_time_millis", 10_000))
             .shardSyncIntervalMillis(3_000); // also how long a new lease table's first leases wait
-        var polling = new PollingConfig(stream, kinesis);
+        // Of 10,000, as it would ask for, the answers to two shards do not fit into this small process.
+        var polling = new PollingConfig(stream, kinesis).maxRecords(2_000);
         polling.idleTimeBetweenReadsInMillis(Long.getLong("idle_time_between_reads_in_millis", 1_000));
         var coordinator = configs.coordinatorConfig().shardConsumerDispatchPollIntervalMillis(100);
         var scheduler = new Scheduler(configs.checkpointConfig(), coordinator, leases,

@@ -50,8 +50,10 @@ class Selection:
             if end < len(text):
                 raise ValueError("a line holds one event")
             event, moment = body["event"], _moment(body["@timestamp"])
+            if not (isinstance(event["id"], str) and event["id"].encode()):
+                raise TypeError(f"id {event['id']!r} is none")
             found = Event(event["id"], moment, _version(event), _labelled(text, body, replay))
-        except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise NoEventError(repr(error)) from error
         chosen = self.since <= moment < self.until and all(_value(body, path) == to for path, to in self.match.items())
         return found if chosen else None

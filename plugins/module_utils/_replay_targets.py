@@ -21,6 +21,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors 
 # https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
 BATCH = 500
 BATCH_BYTES = 3 * 1024 * 1024  # with the event that reaches it
+RECORD_BYTES, PARTITION_KEY_LETTERS = 1024 * 1024, 256
 # What comes after a shard's limit, or to a full queue or a blocked index, is sent again, for a minute and a quarter.
 ATTEMPTS = 20
 # What is sent is made here, and to check the shape of each record is a third of what a call costs.
@@ -74,7 +75,11 @@ class StreamTarget:
         self._kinesis, self._name = kinesis, name
 
     def send(self, events: list[Event]) -> Sent:
-        entries = [{"Data": event.text, "PartitionKey": event.id} for event in events]
+        # One of these has Kinesis refuse the whole call.
+        refused = tuple((event.id, reason) for event in events if (reason := _unfit(event)))
+        entries = [{"Data": event.text, "PartitionKey": event.id} for event in events if not _unfit(event)]
+        if not entries:
+            return Sent(refused=refused)
         reason = ""
         for pause in pauses():
             with calling(f"write to stream {self._name!r}", f"there is no stream {self._name!r}."):
@@ -85,7 +90,7 @@ class StreamTarget:
                 if "ErrorCode" in record
             ]
             if not failed:
-                return Sent()
+                return Sent(refused=refused)
             entries, reason = [entry for entry, _code in failed], failed[0][1]
             time.sleep(pause)
         raise PipelineError(
@@ -139,6 +144,15 @@ class IndexTarget:
     def _lines(self, event: Event) -> tuple[dict[str, t.Any], bytes]:
         place = {"_index": f"{self._index}-{event.moment:%Y.%m.%d}", "_id": event.id}
         return {"index": {**place, "version": event.version, "version_type": "external_gte"}}, event.text
+
+
+def _unfit(event: Event) -> str:
+    """Why no stream takes it."""
+    if len(event.id) > PARTITION_KEY_LETTERS:
+        return f"its id has more than {PARTITION_KEY_LETTERS} letters"
+    if len(event.text) + len(event.id.encode()) > RECORD_BYTES:
+        return f"it has more than {RECORD_BYTES} bytes"
+    return ""
 
 
 def _is_blocked(result: dict[str, t.Any]) -> bool:

@@ -41,6 +41,8 @@ class TestEvent:
             *("", "no JSON", "[]", "null", "{}", f"{line()} x", line() * 2),
             *(line(event={}), line(event="x"), line(labels="x"), line(**{"@timestamp": "then"})),
             line(**{"@timestamp": "9999-12-31T23:59:59-14:00"}),
+            *(line(event={"id": name}) for name in (5, "", "\ud800x")),
+            "[" * 200_000,
         ],
     )
     def test_what_is_no_event_is_refused(self, text: str) -> None:

@@ -56,6 +56,17 @@ class TestStreamTarget:
         assert kinesis.calls == [["a", "b", "c"], ["b", "c"], ["c"]]
         assert sleep.call_count == 2
 
+    def test_what_kinesis_would_refuse_the_whole_call_for_is_named(self) -> None:
+        kinesis, long = FakeKinesis(), "x" * 257
+        (large,) = (event._replace(text=b" " * 1024 * 1024) for event in events("large"))
+        sent = StreamTarget(kinesis, "events").send([*events("a", long), large])
+        assert sent.refused == (
+            (long, "its id has more than 256 letters"),
+            ("large", "it has more than 1048576 bytes"),
+        )
+        assert StreamTarget(kinesis, "events").send([large]).refused == sent.refused[1:]
+        assert kinesis.calls == [["a"]]
+
     def test_a_stream_that_takes_nothing_is_named(self) -> None:
         kinesis = FakeKinesis(*[["a"]] * ATTEMPTS)
         with pytest.raises(PipelineError, match=f"'events': 1 records were refused {ATTEMPTS} times .Throttled."):

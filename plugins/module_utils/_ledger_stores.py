@@ -83,6 +83,9 @@ class Bucket:
     def broken(self, key: str) -> None:
         self.unreadable.add(f"{self._name}/{key}")
 
+    def is_unreadable(self, key: str) -> bool:
+        return f"{self._name}/{key}" in self.unreadable
+
     def _download(self, file: t.IO[bytes], keys: tuple[str, ...]) -> None:
         for key in keys:
             try:

@@ -95,7 +95,7 @@ class Progress:
     # Bytes of each object, by key, which is in one of both: years of them are to be written again and again.
     left: dict[str, int]
     finished: dict[str, int] = field(default_factory=dict)
-    # Objects that are under way, and finished ones of which events were refused.
+    # Objects that are under way, and finished ones that are not whole, or of which events were refused.
     reached: dict[str, Reached] = field(default_factory=dict)
     events: int = 0
     older: int = 0
@@ -126,12 +126,12 @@ class Progress:
         return said
 
     def begin(self, objects: dict[str, int]) -> None:
-        """Have these to do, but for those that are done with. What refused events of one may be mended since."""
+        """Have these to do, but for those that are done with. What was wrong with the others may be mended since."""
         for key, reached in self.reached.items():
             del self.finished[key]
             self.events -= reached.events
             self.older -= reached.older
-        self.reached, self.reasons = {}, {}
+        self.reached, self.reasons, self.unreadable = {}, {}, []
         self.left = {key: size for key, size in objects.items() if key not in self.finished}
 
     def add(self, key: str, lines: int, events: int, sent: Sent) -> None:
@@ -145,11 +145,12 @@ class Progress:
         self.older += sent.older
         self.reasons |= dict(sent.refused[: LISTED - len(self.reasons)])
 
-    def finish(self, key: str) -> None:
+    def finish(self, key: str, whole: bool = True) -> None:
         """Nothing of this object is left."""
         self.finished[key] = self.left.pop(key)
-        if key in self.reached and not self.reached[key].refused:
-            del self.reached[key]
+        reached = self.reached.pop(key, Reached())
+        if reached.refused or not whole:
+            self.reached[key] = reached
 
     def text(self) -> str:
         """All of it, as the manifest has it."""
@@ -174,7 +175,7 @@ class Manifest:
     def load(self) -> Progress | None:
         """What an earlier run has left."""
         with calling(f"read {self.path}"):
-            text = self._read()
+            self._tag, text = self._read()
         try:
             return Progress.of(text) if text is not None else None
         except (AttributeError, LookupError, TypeError, ValueError) as error:
@@ -190,23 +191,24 @@ class Manifest:
                 if error.response["Error"]["Code"] not in OVERTAKEN:
                     raise
                 # A call whose answer was lost is made again by botocore, and then finds what it wrote itself.
-                if self._read() != body:
+                tag, there = self._read()
+                if there != body:
                     raise PipelineError(
                         f"Failed to write {self.path}: another run of this replay has written it since, so this one"
                         " ends. Follow that one, or give the same command again once it has ended."
                     ) from error
+                self._tag = tag
             else:
                 self._tag = written["ETag"]
 
-    def _read(self) -> bytes | None:
+    def _read(self) -> tuple[str | None, bytes | None]:
+        """Its tag and its text, where there is one."""
         found = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=self._key)
         if not any(each["Key"] == self._key for each in found.get("Contents", [])):
-            return None
+            return None, None
         answer = self._s3.get_object(Bucket=self._bucket, Key=self._key)
-        self._tag = answer["ETag"]
         with closing(answer["Body"]) as body:
-            text: bytes = body.read()
-        return text
+            return answer["ETag"], body.read()
 
 
 def forget(text: str) -> None:
@@ -272,7 +274,7 @@ class Replay:
                 if not self._send(key, count, events):
                     return
         with self._lock:
-            self._progress.finish(key)
+            self._progress.finish(key, whole=not self._bucket.is_unreadable(key))
 
     def _batches(self, key: str, lines: t.Iterator[str]) -> t.Iterator[tuple[int, list[Event]]]:
         """What is sent together, each with the number of lines that hold it."""

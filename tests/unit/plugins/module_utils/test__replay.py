@@ -200,6 +200,16 @@ class TestReplay:
         assert progress.unreadable == [f"clean/events/dt=2026-11-24/hour=12/{name}.gz" for name in "bc"]
         assert progress.done
 
+    def test_what_could_not_be_read_is_tried_again_once_it_is_mended(self) -> None:
+        whole = archived("a", "b")
+        s3 = FakeS3(**{"12/a": archived("c"), "12/b": whole[: len(whole) // 2]})
+        assert replay(s3, Collector(), begin(s3)).unreadable
+        s3.objects[next(key for key in s3.objects if key.endswith("12/b.gz"))] = whole
+        target, progress = Collector(), left(s3)
+        progress.begin(plan(Bucket(s3, "clean"), HOUR))
+        Replay("again", HOUR, Bucket(s3, "clean"), target, Pace(0)).work(progress)
+        assert (target.ids, progress.events, progress.unreadable) == (["a", "b"], 3, [])
+
     def test_a_call_is_no_larger_than_kinesis_takes(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(_replay, "BATCH", 500)
         s3 = FakeS3(**{"12/a": archived(*map(str, range(1001))), "12/b": archived(*"abcde", size=1024 * 1024 - 500)})
@@ -348,6 +358,17 @@ class TestManifest:
         s3.objects.clear()
         with pytest.raises(PipelineError, match="another run"):
             manifest.save("{ }")
+
+    def test_one_that_was_overtaken_never_writes_again(self) -> None:
+        s3 = FakeS3()
+        former, later = Manifest(s3, "clean", "again"), Manifest(s3, "clean", "again")
+        former.save(begin(s3).text())
+        later.load()
+        later.save("{}")
+        for _attempt in range(2):
+            with pytest.raises(PipelineError, match="another run"):
+                former.save("{ }")
+        later.save("{}")
 
     def test_what_was_written_by_itself_is_no_other_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
         s3 = FakeS3()

@@ -146,11 +146,18 @@ def _entry_of(move: Move) -> dict[str, t.Any]:
 
 
 def _move(found: dict[str, t.Any]) -> Move:
-    shard, record = found["shard"], found["record"]
+    record, target = found["record"], Position(*found["target"])
+    parts = {name: tuple(found["shard"][name]) for name in ("parents", "hash_range")}
+    shard = Shard(**{**found["shard"], **parts})
+    former = Lease.of(found["former"]) if found["former"] else None
+    for position in (target, *([former.position] if former else [])):
+        position.order  # noqa: B018 - a checkpoint that is neither a name nor a number has none
+    if target.is_number and not shard.may_hold(target.checkpoint):
+        raise ValueError(f"{shard.id} holds no record {target.checkpoint}")
     return Move(
-        Shard(**{**shard, "parents": tuple(shard["parents"]), "hash_range": tuple(shard["hash_range"])}),
-        Lease.of(found["former"]) if found["former"] else None,
-        Position(*found["target"]),
+        shard,
+        former,
+        target,
         Record(record[0], datetime.fromisoformat(record[1])) if record else None,
         found["generation"],
     )

@@ -76,6 +76,17 @@ def test_another_file_is_no_manifest(content: str, tmp_path: Path) -> None:
         Manifest.load(str(tmp_path / "other"), "indexer", "events")
 
 
+@pytest.mark.parametrize(
+    "former, edited", [('["300", -1]', '["banana", 0]'), ('["300", -1]', '["12", 0]'), ("900", "x")]
+)
+def test_one_that_was_edited_into_nonsense_is_refused(former: str, edited: str, manifest: Manifest) -> None:
+    path = Path(manifest.path)
+    assert former in path.read_text()
+    path.write_text(path.read_text().replace(former, edited))
+    with pytest.raises(PipelineError, match="it is none"):
+        Manifest.load(manifest.path, "indexer", "events")
+
+
 @pytest.mark.parametrize("application, stream", [("archiver", "events"), ("indexer", "other")])
 def test_it_serves_the_consumer_it_is_of(application: str, stream: str, manifest: Manifest) -> None:
     with pytest.raises(PipelineError, match="is of 'indexer' on stream 'events'"):

@@ -14,9 +14,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import side_by_side
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lag import lags, longest
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lease_table import LeaseTable
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lease_table import LeaseTable, OvertakenError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases import Lease, Position
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._manifest import Manifest
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._moments import age
@@ -35,7 +34,7 @@ def states(manifest: Manifest, leases: Mapping[str, Lease]) -> dict[str, str]:
         if shard in manifest.written and lease.rewind not in {None, manifest.id}
     )
     if others:
-        raise PipelineError(
+        raise OvertakenError(
             f"Another rewind of {manifest.application!r}, {leases[others[0]].rewind!r}, has placed {', '.join(others)}"
             " since, so nobody can say how far this one is. See where that one went."
         )

@@ -172,9 +172,10 @@ def resumable(manifest: Manifest) -> t.Iterator[None]:
         yield
     except PipelineError as error:
         told = f"{error} {len(manifest.written)} of {len(manifest.moves)} shards are written"
-        ways = [] if isinstance(error, OvertakenError) else [f"resume={manifest.path} writes the rest"]
+        is_over = isinstance(error, OvertakenError)
+        ways = [] if is_over else [f"resume={manifest.path} writes the rest"]
         if manifest.written or ways:
-            ways.append(f"restore={manifest.path} puts them back")
+            ways.append(f"restore={manifest.path} puts them back{', after the other one' if is_over else ''}")
         raise PipelineError(f"{told}{': ' if ways else ''}{', '.join(ways)}.") from error
 
 

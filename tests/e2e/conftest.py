@@ -127,7 +127,7 @@ class Landscape:
         request = Request(ELASTICSEARCH + path, json.dumps(body).encode() if body else None, headers, method=method)
         authority = ssl.create_default_context(cadata=secret("elasticsearch_ca_certificate"))
         with urlopen(request, context=authority, timeout=timeout) as response:
-            answer: Json = json.load(response)
+            answer: Json = json.loads(response.read() or "{}")
             return answer
 
     def documents(self, size: int = 10000) -> Iterator[str]:

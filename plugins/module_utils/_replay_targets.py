@@ -27,8 +27,8 @@ ATTEMPTS = 20
 # What is sent is made here, and to check the shape of each record is a third of what a call costs.
 UNCHECKED = {**CLIENT_CONFIG, "parameter_validation": False}
 LONGEST_PAUSE = 5.0
-# Of a cluster that has too much to do, or loses a node; its only node does not even answer while it starts anew.
-BUSY = (429, 503, None)
+# Of a document that a cluster which has too much to do, or loses a node, does not take now.
+BUSY = (429, 503)
 
 
 # Of an id: https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/mapping-id-field
@@ -119,7 +119,7 @@ class IndexTarget:
             try:
                 answer = self._client.bulk([line for event in waiting.values() for line in self._lines(event)])
             except ElasticsearchError as error:
-                if error.status not in BUSY:
+                if not error.passing:
                     raise
                 reason = str(error)
                 time.sleep(pause)

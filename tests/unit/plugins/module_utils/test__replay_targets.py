@@ -122,7 +122,7 @@ class TestIndexTarget:
         IndexTarget(client, "events").send([event, older])
         assert client.bulk.call_args.args[0][1:] == [event.text]
 
-    @pytest.mark.parametrize("status", [429, 503, None])
+    @pytest.mark.parametrize("status", [429, 503, 401, None])
     def test_a_call_that_is_turned_away_whole_or_not_answered_is_made_again(
         self, sleep: Mock, status: int | None
     ) -> None:

@@ -91,14 +91,14 @@ def test_nobody_notices_and_nothing_is_lost(landscape: Landscape, day: str) -> N
 
 
 @pytest.fixture
-def old_day(landscape: Landscape) -> Iterator[str]:
+def old_day(landscape: Landscape, day: str) -> Iterator[str]:
     """A day that is over, as a former template made it."""
-    day = "2020.01.01"
-    index = f"simple-analytics-events-{day}"
+    over = "2020.01.01"
+    index, today = f"simple-analytics-events-{over}", f"simple-analytics-events-{day}"
     landscape.elasticsearch("elastic", f"/{index}", "PUT", {"mappings": {"_meta": {"template": "former"}}})
-    copied = {"max_docs": DOCUMENTS, "source": {"index": "simple-analytics-events"}, "dest": {"index": index}}
+    copied = {"max_docs": DOCUMENTS, "source": {"index": today}, "dest": {"index": index}}
     landscape.elasticsearch("elastic", "/_reindex?refresh=true", "POST", copied)
-    yield day
+    yield over
     for each in landscape.elasticsearch("elastic", f"/{index}*"):
         landscape.elasticsearch("elastic", f"/{each}", "DELETE")
 

@@ -76,8 +76,9 @@ class StreamTarget:
 
     def send(self, events: list[Event]) -> Sent:
         # One of these has Kinesis refuse the whole call.
-        refused = tuple((event.id, reason) for event in events if (reason := _unfit(event)))
-        entries = [{"Data": event.text, "PartitionKey": event.id} for event in events if not _unfit(event)]
+        judged = [(event, _unfit(event)) for event in events]
+        refused = tuple((event.id, why) for event, why in judged if why)
+        entries = [{"Data": event.text, "PartitionKey": event.id} for event, why in judged if not why]
         if not entries:
             return Sent(refused=refused)
         reason = ""

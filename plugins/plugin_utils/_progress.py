@@ -64,21 +64,21 @@ class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no type
         sleep = number_of_seconds(arguments, "wait_sleep", 1)
         first: dict[str, t.Any] = self._execute_module(module_args={**arguments, "wait": False}, task_vars=task_vars)
         result, changed = first, bool(first.get("changed"))
-        well = started
         # What fails at first is wrong in itself.
-        while waits and (result is not first or not result.get("failed")) and self.goes_on(result):
-            now = time.monotonic()
-            well = well if result.get("failed") else now
+        waits, well = waits and not first.get("failed"), started
+        while waits and self.goes_on(result):
+            failed, now = bool(result.get("failed")), time.monotonic()
+            well = well if failed else now
             if now - started + sleep > timeout or now - well > self.patience:
                 break
-            said = result["msg"] if result.get("failed") else self.progress(result)
+            said = result["msg"] if failed else self.progress(result)
             self._display.display(f"{self._task.get_name()}: {said}")
             if not self.works_meanwhile:
                 time.sleep(sleep)
             if os.getppid() != parent:
                 # Ansible was killed, and nobody follows any more: what it began is gone on with by whoever asks again.
                 raise AnsibleActionFail("Ansible has ended.")
-            if not result.get("failed"):
+            if not failed:
                 arguments = self.again(arguments, result)
             result = self._execute_module(module_args={**arguments, "wait": False}, task_vars=task_vars)
             changed = changed or bool(result.get("changed"))

@@ -236,6 +236,8 @@ class Replay:
         """Go on until everything is sent, or for about so many seconds."""
         self._progress, self._before, self._started = progress, progress.seconds, time.monotonic()
         self._deadline = self._started + seconds
+        # Of an object that an earlier call began, the line that is no event may lie behind.
+        self._bucket.unreadable.update(progress.unreadable)
         progress.run = uuid4().hex
         # An earlier run that outlives its Ansible cannot save any more after this, and ends.
         self._save()
@@ -312,7 +314,7 @@ class Replay:
         began = time.monotonic()
         with self._lock:
             self._progress.seconds = self._before + began - self._started
-            self._progress.unreadable = sorted({*self._progress.unreadable, *self._bucket.unreadable})
+            self._progress.unreadable = sorted(self._bucket.unreadable)
             text = self._progress.text()
         self._keep(text)  # while the readers go on
         return time.monotonic() - began

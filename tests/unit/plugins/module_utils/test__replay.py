@@ -210,6 +210,14 @@ class TestReplay:
         Replay("again", HOUR, Bucket(s3, "clean"), target, Pace(0)).work(progress)
         assert (target.ids, progress.events, progress.unreadable) == (["a", "b"], 3, [])
 
+    def test_what_an_earlier_call_could_not_read_stays_to_be_tried_again(self) -> None:
+        s3 = FakeS3(**{"12/a": archived("a")})
+        progress = begin(s3)
+        (key,) = progress.left
+        progress.unreadable = [f"clean/{key}"]
+        replay(s3, Collector(), progress)
+        assert (progress.done, progress.unreadable, [*progress.reached]) == (True, [f"clean/{key}"], [key])
+
     def test_a_call_is_no_larger_than_kinesis_takes(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(_replay, "BATCH", 500)
         s3 = FakeS3(**{"12/a": archived(*map(str, range(1001))), "12/b": archived(*"abcde", size=1024 * 1024 - 500)})

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
@@ -27,6 +28,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._cloudfr
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client, ElasticsearchError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger import HOUR, Hours, Ledger
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._waiting import pauses
 
 try:
     from boto3.s3.transfer import TransferConfig
@@ -39,6 +41,7 @@ RECORD_HOUR = re.compile(r"/dt=(\d{4}-\d\d-\d\d)/hour=(\d\d)/")
 READERS = 8
 CHUNK = 5000
 PAGE = 10000
+SHARDS_MISSING = 503
 IN_MEMORY = 16 * 1024 * 1024
 T = t.TypeVar("T")
 
@@ -146,8 +149,9 @@ def read_index(ledger: Ledger, client: Client, alias: str, hours: Hours) -> None
         "query": {"range": {"@timestamp": {**bounds, "format": "yyyy-MM-dd'T'HH"}}},
     }
     # A point in time would need rights on the indices behind the alias, which readers do not have.
+    path = f"/{quote(alias)}/_search?scroll=5m&allow_partial_search_results=false"
     try:
-        answer = client.request("POST", f"/{quote(alias)}/_search?scroll=5m&allow_partial_search_results=false", search)
+        answer = _search_in_full(client, path, search)
     except ElasticsearchError as error:
         if error.status == 404:
             return
@@ -156,6 +160,21 @@ def read_index(ledger: Ledger, client: Client, alias: str, hours: Hours) -> None
         ledger.index((hit["_id"], hit["fields"]["@timestamp"][0]) for hit in hits)
         answer = client.request("POST", "/_search/scroll", {"scroll": "5m", "scroll_id": answer["_scroll_id"]})
     client.request("DELETE", "/_search/scroll", {"scroll_id": answer["_scroll_id"]})
+
+
+def _search_in_full(client: Client, path: str, search: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The answer of all shards. Those of an index that was made a moment ago are waited for."""
+    for pause in pauses():
+        try:
+            answer: dict[str, t.Any] = client.request("POST", path, search)
+        except ElasticsearchError as error:
+            if error.status != SHARDS_MISSING:
+                raise
+            missing = error
+        else:
+            return answer
+        time.sleep(pause)
+    raise missing
 
 
 def _is_absent(error: Exception) -> bool:

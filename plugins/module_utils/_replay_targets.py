@@ -16,17 +16,15 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._archive
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import CLIENT_CONFIG, calling
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client, ElasticsearchError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._waiting import ATTEMPTS, pauses
 
 # Kinesis takes 500 records and 5 MiB a call, and 1 MiB a record; the partition keys count, too:
 # https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
 BATCH = 500
 BATCH_BYTES = 3 * 1024 * 1024  # with the event that reaches it
 RECORD_BYTES, PARTITION_KEY_LETTERS = 1024 * 1024, 256
-# What comes after a shard's limit, or to a full queue or a blocked index, is sent again, for a minute and a quarter.
-ATTEMPTS = 20
 # What is sent is made here, and to check the shape of each record is a third of what a call costs.
 UNCHECKED = {**CLIENT_CONFIG, "parameter_validation": False}
-LONGEST_PAUSE = 5.0
 # Of a document that a cluster which has too much to do, or loses a node, does not take now.
 BUSY = (429, 503)
 
@@ -60,12 +58,6 @@ class NoTarget:
             self.events += len(events)
             self.size += size
         return Sent()
-
-
-def pauses() -> t.Iterator[float]:
-    """Seconds to wait between attempts."""
-    for attempt in range(ATTEMPTS):
-        yield min(LONGEST_PAUSE, 0.1 * 2**attempt)
 
 
 class StreamTarget:

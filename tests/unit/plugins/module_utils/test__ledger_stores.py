@@ -25,6 +25,8 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._ledger_
 )
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from .conftest import Clock
+
 FIELDS = "#Fields: date time cs-method cs-uri-stem cs-uri-query x-edge-request-id"
 PIXEL = re.compile(r"^/pixel\.gif$")
 HOUR = "2026-11-24T22"
@@ -182,6 +184,11 @@ def page(number: int, *ids: str) -> dict[str, t.Any]:
 
 
 class TestReadIndex:
+    @pytest.fixture(autouse=True)
+    def time(self, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
+        monkeypatch.setattr(_ledger_stores, "time", clock)
+        return clock
+
     def test_every_page_is_read_and_the_scroll_closed(self, ledger: Ledger) -> None:
         client = Mock(spec=Client)
         client.request.side_effect = [page(1, "a", "b"), page(2, "c"), page(3), {"succeeded": True}]
@@ -204,3 +211,18 @@ class TestReadIndex:
         client.request.side_effect = ElasticsearchError("POST", "/events/_search", "security_exception", 403)
         with pytest.raises(ElasticsearchError, match="403"):
             read_index(ledger, client, "events", DAY)
+
+    def test_shards_that_come_up_are_waited_for(self, ledger: Ledger) -> None:
+        client = Mock(spec=Client)
+        missing = ElasticsearchError("POST", "/events/_search", "search_phase_execution_exception", 503)
+        client.request.side_effect = [missing, missing, page(1, "a"), page(2), {"succeeded": True}]
+        read_index(ledger, client, "events", DAY)
+        assert ledger.hours()[HOUR]["indexed"] == 1
+
+    def test_shards_that_stay_away_are_an_error(self, ledger: Ledger, time: Clock) -> None:
+        client = Mock(spec=Client)
+        client.request.side_effect = ElasticsearchError("POST", "/events/_search", "missing shards", 503)
+        begun = time.now
+        with pytest.raises(ElasticsearchError, match="503 missing shards"):
+            read_index(ledger, client, "events", DAY)
+        assert 60 < time.now - begun < 90

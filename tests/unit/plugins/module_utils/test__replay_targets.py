@@ -13,11 +13,11 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._archive
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client, ElasticsearchError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._replay_targets import (
-    ATTEMPTS,
     IndexTarget,
     Sent,
     StreamTarget,
 )
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._waiting import ATTEMPTS
 
 
 @pytest.fixture(autouse=True)

@@ -72,7 +72,7 @@ test-conformance-full: setup ## Every combination; goes on where it was ended
 	@pytest -n 2 tests/conformance --cases=all
 
 test-bad-days: setup ## Bad days of a cluster of three nodes, each longer than a minute
-	@ANSIBLE_INVENTORY=inventories/local,tests/e2e/three_nodes bash -c 'make demo && pytest tests/e2e/test_bad_days.py --long'
+	@ANSIBLE_INVENTORY=inventories/local,tests/e2e/three_nodes bash -c 'make demo && pytest tests/e2e/test_bad_days.py tests/e2e/test_reindex.py --long'
 
 test-fast: setup ## Linters and unit tests only
 	@python3 -m tests.run fast

@@ -229,14 +229,17 @@ def next_step(family: Family, asked: Asked, task: Task | None, newer: int) -> st
 
 
 def operations(index: str, shards: Mapping[str, list[Json]], count: int) -> list[int]:
-    """Of each shard's primary copy, the operation up to which all are done; -1 where there was none."""
+    """Of each shard, the operation up to which every copy has them all; -1 where there was none.
+
+    What the primary alone has is not found by a search of another copy, which gives its number anew if it takes over.
+    """
     primaries = {
         int(shard): [copy for copy in copies if copy["routing"]["primary"]] for shard, copies in shards.items()
     }
     absent = [shard for shard in range(count) if not primaries.get(shard)]
     if absent:
         raise PassingError(f"Shard {absent[0]} of {index} does not answer. The same call goes on when it does.")
-    return [primaries[shard][0]["seq_no"]["local_checkpoint"] for shard in range(count)]
+    return [primaries[shard][0]["seq_no"]["global_checkpoint"] for shard in range(count)]
 
 
 def kept_as(family: Family, target: str) -> str:

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 import typing as t
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from urllib.parse import quote
 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client, ElasticsearchError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PassingError, PipelineError
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reading import Contents, Reading, held
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex import (
     BROKEN,
     COPY,
@@ -41,8 +41,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex
     switch,
 )
 
-PAGE = 10_000
-READ = "pit_id,hits.hits._id,hits.hits._version,hits.hits.sort"
+T = t.TypeVar("T")
 POLL_SECONDS = 0.2
 # How long writes may be kept back.
 BLOCKED_SECONDS = 300
@@ -50,6 +49,12 @@ BLOCKED_SECONDS = 300
 TIMED_OUT = 408
 # Status of an answer to what can never be done.
 REFUSED = 400
+
+
+def both(question: t.Callable[[Reading], T], ours: Reading, theirs: Reading) -> list[T]:
+    """What both say to it, at once."""
+    with ThreadPoolExecutor(2) as pool:
+        return [*pool.map(question, (ours, theirs))]
 
 
 def is_snapshotting(client: Client) -> bool:
@@ -63,13 +68,6 @@ class BrokenError(PipelineError):  # type: ignore[misc] # mypy finds no collecti
     def __init__(self, family: Family, target: Index, task: Task) -> None:
         super().__init__(f"{target.index} is no copy of {family.live.index} yet: {task.explanation}.")
         self.failures = task.failures
-
-
-class Contents(t.NamedTuple):
-    """Of an index, what has to be the same in its target. The order of documents does not matter."""
-
-    documents: int
-    checksum: int
 
 
 class Cluster:
@@ -207,13 +205,15 @@ class Cluster:
         return is_snapshotting(self._client)
 
     def settle(self, family: Family, target: Index, asked: Asked, keep: bool) -> None:
-        """Copy what is left, compare, and have the target take the source's place, while writes wait."""
-        with self._blocked(family.live.index):
-            target = self._finish(family, target, asked)
-            self._compare(family.live.index, target, asked.query)
-            if keep and family.is_first:
-                self._clone(family.live, kept_as(family, target.index))
-            self._client.request("POST", "/_aliases", {"actions": switch(family, target.index, keep)})
+        """Read both; while writes wait, copy what is left, compare, and have the target take the source's place."""
+        with self._reading(family.live, asked.query) as ours, self._reading(target) as theirs:
+            both(Reading.read, ours, theirs)
+            with self._blocked(family.live.index):
+                target = self._finish(family, target, asked)
+                self._compare(family.live.index, target, *both(Reading.now, ours, theirs))
+                if keep and family.is_first:
+                    self._clone(family.live, kept_as(family, target.index))
+                self._client.request("POST", "/_aliases", {"actions": switch(family, target.index, keep)})
         self._mark(target, done=True)
 
     def _finish(self, family: Family, target: Index, asked: Asked) -> Index:
@@ -235,10 +235,11 @@ class Cluster:
                 raise BrokenError(family, target, task)
             begun = False  # its node is gone, and with it the task
 
-    def _compare(self, source: str, target: Index, query: Json | None) -> None:
-        self._client.request("POST", f"/{quote(source)},{quote(target.index)}/_refresh")
-        with ThreadPoolExecutor(2) as pool:
-            ours, theirs = pool.map(self._contents, (source, target.index), (query, None))
+    def _reading(self, index: Index, query: Json | None = None) -> Reading:
+        since = min(self._operations(index))
+        return Reading(self._client, index.index, query, since)
+
+    def _compare(self, source: str, target: Index, ours: Contents, theirs: Contents) -> None:
         if ours != theirs:
             self._mark(target, asked=None)  # so that the next run makes another
             how = "ids or versions" if ours.documents == theirs.documents else "documents"
@@ -247,36 +248,12 @@ class Cluster:
                 f" in {how}. Nothing was switched, {source} takes writes again, and the same call copies it anew."
             )
 
-    def _contents(self, index: str, query: Json | None) -> Contents:
-        pit = self._client.request("POST", f"/{quote(index)}/_pit?keep_alive=5m")["id"]
-        search: Json = {
-            "size": PAGE,
-            "_source": False,
-            "version": True,
-            "sort": ["_shard_doc"],
-            "track_total_hits": False,
-        }
-        search |= {"query": query} if query else {}
-        documents = checksum = 0
-        try:
-            while True:
-                search["pit"] = {"id": pit, "keep_alive": "5m"}
-                answer = self._client.request("POST", f"/_search?filter_path={READ}", search)
-                pit, hits = answer["pit_id"], answer.get("hits", {}).get("hits", ())
-                if not hits:
-                    return Contents(documents, checksum % 2**64)
-                documents += len(hits)
-                checksum += sum(_fingerprint(hit) for hit in hits)
-                search["search_after"] = hits[-1]["sort"]
-        finally:
-            self._client.request("DELETE", "/_pit", {"id": pit})
-
     def _clone(self, source: Index, kept: str) -> None:
         """An equal index under another name, which shares the files."""
         # All other settings are taken over.
         settings = {name: source.settings.get(name) for name in ("number_of_replicas", "auto_expand_replicas")}
         if self._client.get(f"/{quote(kept)}"):  # of a run that ended right here
-            if self._contents(kept, None) == self._contents(source.index, None):
+            if held(self._client, kept) == held(self._client, source.index):
                 return
             self._client.request("DELETE", f"/{quote(kept)}")
         self._client.request("POST", f"/{quote(source.index)}/_clone/{quote(kept)}", {"settings": settings})
@@ -360,8 +337,3 @@ def advance(cluster: Cluster, work: Work, keep: bool) -> str:
         cluster.settle(family, target, asked, keep)
         return "switched"
     return "copying"
-
-
-def _fingerprint(hit: Json) -> int:
-    text = f"{hit['_id']} {hit['_version']}".encode()
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")

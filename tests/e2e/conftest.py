@@ -9,8 +9,9 @@ import os
 import ssl
 import subprocess
 import sys
+import time
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from urllib.request import Request, urlopen
 import boto3
 import pytest
 
+import tests.unit.conftest  # noqa: F401 - makes the collection importable
 from sandbox.local import AWS, ELASTICSEARCH, NAME
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 120  # seconds
 Json = dict[str, Any]
 
 
@@ -112,20 +115,19 @@ class Landscape:
                     break
                 iterator = answer["NextShardIterator"]
 
+    def secret(self, key: str) -> str:
+        found = boto3.client("ssm", **AWS).get_parameter(Name=f"/{NAME}/{key}", WithDecryption=True)
+        value: str = found["Parameter"]["Value"]
+        return value
+
     def elasticsearch(
         self, user: str, path: str, method: str = "GET", body: Json | None = None, timeout: float = 60
     ) -> Json:
         """One call to the cluster."""
-        ssm = boto3.client("ssm", **AWS)
-
-        def secret(key: str) -> str:
-            value: str = ssm.get_parameter(Name=f"/{NAME}/{key}", WithDecryption=True)["Parameter"]["Value"]
-            return value
-
-        login = b64encode(f"{user}:{secret(f'elasticsearch_{user}_password')}".encode()).decode()
+        login = b64encode(f"{user}:{self.secret(f'elasticsearch_{user}_password')}".encode()).decode()
         headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
         request = Request(ELASTICSEARCH + path, json.dumps(body).encode() if body else None, headers, method=method)
-        authority = ssl.create_default_context(cadata=secret("elasticsearch_ca_certificate"))
+        authority = ssl.create_default_context(cadata=self.secret("elasticsearch_ca_certificate"))
         with urlopen(request, context=authority, timeout=timeout) as response:
             answer: Json = json.loads(response.read() or "{}")
             return answer
@@ -149,6 +151,13 @@ def long(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="session")
 def landscape(tmp_path_factory: pytest.TempPathFactory) -> Landscape:
     return Landscape(tmp_path_factory.mktemp("landscape"))
+
+
+def until(wanted: str, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {PATIENCE} s: {wanted}"
+        time.sleep(0.5)
 
 
 def grown(before: Json, after: Json) -> dict[str, int]:

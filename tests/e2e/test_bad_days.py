@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -18,11 +17,10 @@ from urllib.error import HTTPError, URLError
 
 import pytest
 
-from .conftest import Json, Landscape, grown
+from .conftest import Json, Landscape, grown, until
 from .test_status import status
 
 RATE, SHORT, LONG = 20, 10, 75  # requests a second, and for how many seconds
-PATIENCE = 120
 SEED = 41
 DATA, DISK, DISK_SIZE = "/var/lib/elasticsearch", "/mnt", "256m"
 FILLER = f"{DATA}/filler"
@@ -42,13 +40,6 @@ def mount(node: str, *arguments: str, command: str = "mount") -> None:
     """From outside, as a host of the landscape may not."""
     process = podman("inspect", "--format", "{{.State.Pid}}", node).strip()
     subprocess.run(["nsenter", "--target", process, "--mount", command, *arguments], check=True)
-
-
-def until(wanted: str, condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {PATIENCE} s: {wanted}"
-        time.sleep(0.5)
 
 
 class Cluster:
@@ -86,9 +77,8 @@ class Cluster:
     def restart(self, node: str, action: str = "restart") -> None:
         on(node, "systemctl", action, "elasticsearch")
 
-    def set(self, **settings: object) -> None:
-        names = {name.replace("__", "."): value for name, value in settings.items()}
-        self.ask("/_cluster/settings", "PUT", {"persistent": names})
+    def look_at_disks_each(self, interval: str | None) -> None:
+        self.ask("/_cluster/settings", "PUT", {"persistent": {"cluster.info.update.interval": interval}})
 
     def follow_victim(self) -> None:
         """Have the cluster elect it, or one that is the victim from now on."""
@@ -110,7 +100,7 @@ def full_disk(cluster: Cluster) -> Iterator[None]:
     mount(node, "--bind", DISK, DATA)
     cluster.restart(node, "start")
     until("all nodes are there", cluster.is_whole)
-    cluster.set(cluster__info__update__interval="10s")
+    cluster.look_at_disks_each("10s")
     try:
         left = int(on(node, "df", "--output=avail", "-B1", DATA).split()[-1])
         on(node, "fallocate", "--length", str(left - 8 * 1024 * 1024), FILLER)
@@ -118,7 +108,7 @@ def full_disk(cluster: Cluster) -> Iterator[None]:
     finally:
         on(node, "rm", FILLER)
         until("writes are let in again", lambda: not cluster.is_blocked())
-        cluster.set(cluster__info__update__interval=None)
+        cluster.look_at_disks_each(None)
         cluster.restart(node, "stop")
         mount(node, DATA, command="umount")
         on(node, "find", DATA, "-mindepth", "1", "-delete")

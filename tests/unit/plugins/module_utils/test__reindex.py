@@ -154,9 +154,13 @@ class TestTask:
         assert (task.state, "node_closed" in task.explanation) == ("broken", True)
 
 
-def test_operations_are_those_of_the_primaries() -> None:
+def test_operations_are_those_that_every_copy_has() -> None:
     def copy(primary: bool, number: int) -> dict[str, t.Any]:
-        return {"routing": {"primary": primary}, "seq_no": {"local_checkpoint": number}}
+        # Other copies hear of it later.
+        return {
+            "routing": {"primary": primary},
+            "seq_no": {"max_seq_no": 9, "local_checkpoint": 8, "global_checkpoint": number},
+        }
 
     assert operations("day", {"1": [copy(True, 3)], "0": [copy(False, 1), copy(True, 2)]}, 2) == [2, 3]
     with pytest.raises(PipelineError, match="Shard 1 of day does not answer"):

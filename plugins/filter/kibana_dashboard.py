@@ -48,7 +48,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The data view and the dashboard, each with C(type), C(id), C(attributes) and C(references).
+  description:
+    - The data view and the dashboard, each with C(type), C(id), C(attributes) and C(references).
+    - C(coreMigrationVersion) and C(typeMigrationVersion) say which Kibana its shape is of.
   type: list
   elements: dict
 """
@@ -57,6 +59,11 @@ Json = dict[str, Any]
 Aggregation = Callable[[Json, Json, Mapping[str, Any]], dict[str, Json]]
 # The names of a saved object's fields are those of Kibana 9's sources: src/platform/plugins/shared/dashboard/server,
 # x-pack/platform/plugins/shared/lens/public.
+# An import takes an object without these for one of the first Kibana, and its conversions fail at the Lens of today.
+VERSIONS = {
+    "index-pattern": {"coreMigrationVersion": "8.8.0", "typeMigrationVersion": "8.0.0"},
+    "dashboard": {"coreMigrationVersion": "8.8.0", "typeMigrationVersion": "10.3.0"},
+}
 COLUMNS = 48  # of a dashboard's grid
 ALL_EVENTS = "___records___"
 LAYER = "events"
@@ -84,7 +91,7 @@ class Chart(NamedTuple):
 def kibana_dashboard(dashboard: Mapping[str, Any], index: str, mappings: Mapping[str, Any]) -> list[Json]:
     """Make the data view and the dashboard."""
     panels = list(laid_out([lens_panel(panel, index, mappings) for panel in dashboard["panels"]]))
-    return [
+    objects: list[Json] = [
         {
             "type": "index-pattern",
             "id": index,
@@ -108,6 +115,7 @@ def kibana_dashboard(dashboard: Mapping[str, Any], index: str, mappings: Mapping
             "references": [data_view(index, f"{panel['panelIndex']}:{REFERENCE}") for panel in panels],
         },
     ]
+    return [{**item, **VERSIONS[item["type"]]} for item in objects]
 
 
 def data_view(index: str, name: str) -> Json:
@@ -152,6 +160,8 @@ def lens_panel(panel: Json, index: str, mappings: Mapping[str, Any]) -> Json:
                     "visualization": chart.state(panel, columns),
                     "query": NO_QUERY,
                     "filters": lens_filters(panel),
+                    "internalReferences": [],
+                    "adHocDataViews": {},
                     "datasourceStates": {
                         "formBased": {
                             "layers": {

@@ -45,6 +45,8 @@ options:
       - The objects, each with C(type), C(id), C(attributes) and C(references).
       - With O(state=absent) type and id are enough.
       - An object is replaced as a whole.
+      - C(typeMigrationVersion) and C(coreMigrationVersion) say which Kibana it has the shape of, as in an export.
+        Without them Kibana takes it for one of its first versions and converts it, at which many of today's fail.
     type: list
     elements: dict
     required: true

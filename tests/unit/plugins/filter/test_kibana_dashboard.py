@@ -45,6 +45,12 @@ def test_the_data_view_is_of_the_index() -> None:
     assert view["attributes"]["timeFieldName"] == "@timestamp"
 
 
+def test_no_object_is_taken_for_one_of_the_first_kibana() -> None:
+    for item in objects(TERMS):
+        major, _minor, _patch = map(int, item["typeMigrationVersion"].split("."))
+        assert major >= 8, item["type"]
+
+
 def test_every_panel_refers_to_the_data_view() -> None:
     _, dashboard = objects(TERMS, TERMS)
     names = ["0:indexpattern-datasource-layer-events", "1:indexpattern-datasource-layer-events"]

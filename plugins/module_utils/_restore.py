@@ -25,6 +25,8 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex
 )
 
 BESIDE = "restored-"
+# What decides so when a restore of the shard was begun and has failed.
+GIVEN_UP = "restore_in_progress"
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,15 @@ def choose(snapshots: Iterable[Snapshot], name: str | None, repository: str) -> 
     return known[name]
 
 
+def is_between(index: str, first: str | None, last: str | None) -> bool:
+    return (first or "") <= name_of(index) and (not last or name_of(index) <= last)
+
+
 def wanted(snapshot: Snapshot, first: str | None, last: str | None) -> list[str]:
     """Its indices from one name to another, both included."""
     by_name: dict[str, list[str]] = {}
     for index in sorted(snapshot.sizes):
-        if (first or "") <= name_of(index) and (not last or name_of(index) <= last):
+        if is_between(index, first, last):
             by_name.setdefault(name_of(index), []).append(index)
     if not by_name:
         between = f" from {first or 'the first'} to {last or 'the last'}" if first or last else ""
@@ -144,14 +150,15 @@ class Shard(t.NamedTuple):
     """A primary that is not there."""
 
     number: int
-    can_allocate: str  # `no` where the cluster has given up
+    is_given_up: bool  # by the cluster, for good; what else keeps it away, such as a full disk, may pass
     reason: str
 
     @classmethod
     def of(cls, explained: Json) -> Shard:
         nodes = explained.get("node_allocation_decisions", ())
         deciders = [decider for node in nodes for decider in node.get("deciders", ())]
-        refusals = [decider["explanation"] for decider in deciders if decider["decision"] == "NO"]
+        refused = [decider for decider in deciders if decider["decision"] == "NO"]
+        refusals = [decider["explanation"] for decider in refused]
         details = explained.get("unassigned_info", {}).get("details")
         reason = "; ".join(dict.fromkeys([*([details] if details else []), *refusals]))
-        return cls(explained["shard"], explained.get("can_allocate", ""), reason)
+        return cls(explained["shard"], any(decider["decider"] == GIVEN_UP for decider in refused), reason)

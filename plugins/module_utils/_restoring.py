@@ -26,6 +26,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._restore
     beside,
     choose,
     in_place,
+    is_between,
     mark,
     switch,
     wanted,
@@ -48,16 +49,23 @@ class Cluster:
             raise PipelineError(f"repository: {repository!r} is no name of one repository.")
         self._client, self._repository = client, repository
 
-    def snapshot(self, name: str | None) -> Snapshot:
-        """The one asked for; else one whose restore is unfinished, or the latest."""
+    def snapshot(self, params: dict[str, t.Any]) -> Snapshot:
+        """The one asked for; else one of which a restore of these indices is unfinished, or the latest."""
         path = f"/_snapshot/{quote(self._repository)}/*?index_details=true"
-        found = self._client.request("GET", path)["snapshots"]
-        return choose(map(Snapshot.of, found), name or self._unfinished(), self._repository)
+        found = [*map(Snapshot.of, self._client.request("GET", path)["snapshots"])]
+        return choose(found, params["snapshot"] or self._unfinished(found, params), self._repository)
 
-    def _unfinished(self) -> str | None:
+    def _unfinished(self, snapshots: list[Snapshot], params: dict[str, t.Any]) -> str | None:
+        known = {snapshot.uuid for snapshot in snapshots}
         path = f"/_all/_mapping?filter_path=*.mappings._meta.{RESTORED}"
-        marks = [each["mappings"]["_meta"][RESTORED] for each in self._client.request("GET", path).values()]
-        return next((found["snapshot"] for found in marks if not found["done"]), None)
+        for index, each in sorted(self._client.request("GET", path).items()):
+            found = each["mappings"]["_meta"][RESTORED]
+            is_asked_for = index.startswith(BESIDE) != params["in_place"] and is_between(
+                index.removeprefix(BESIDE), params["first"], params["last"]
+            )
+            if is_asked_for and not found["done"] and found["uuid"] in known:
+                return str(found["snapshot"])
+        return None
 
     def places(self, snapshot: Snapshot, params: dict[str, t.Any]) -> list[Place]:
         """Of the indices asked for, by name."""
@@ -154,7 +162,7 @@ def advance(cluster: Cluster, place: Place, snapshot: Snapshot) -> str:
         cluster.begin(place, snapshot)
         return "restoring"
     lacking = cluster.lacking(place)
-    lost = next((shard for shard in lacking if shard.can_allocate == "no"), None)
+    lost = next((shard for shard in lacking if shard.is_given_up), None)
     if lost:
         raise LostError(place, snapshot, lost)
     if lacking or (place.replaced and cluster.is_snapshotting()):

@@ -97,7 +97,7 @@ summary:
   description: How far it is, in one line.
   returned: success
   type: str
-  sample: "3 of 30 indices restored, 2 restoring, 25 waiting; 1.20 GB of 9.70 GB"
+  sample: "3 of 30 indices restored from events-2026.11.27, 2 restoring, 25 waiting; 1.20 GB of 9.70 GB"
 snapshot:
   description: Name of the snapshot.
   returned: success
@@ -167,10 +167,10 @@ def diff(places: list[Place]) -> dict[str, dict[str, str | None]]:
     }
 
 
-def summary(states: list[str], restored: int, size: int) -> str:
+def summary(snapshot: str, states: list[str], restored: int, size: int) -> str:
     there = states.count("same") + states.count("restored")
     others = [f"{states.count(state)} {state}" for state in ("restoring", "waiting", "lost") if state in states]
-    said = ", ".join([f"{there} of {len(states)} indices restored", *others])
+    said = ", ".join([f"{there} of {len(states)} indices restored from {snapshot}", *others])
     return f"{said}; {bytes_to_human(restored)} of {bytes_to_human(size)}"
 
 
@@ -178,7 +178,7 @@ def run(module: AnsibleModule, cluster: Cluster) -> Json:
     params = module.params
     if params["parallel"] < 1:
         raise PipelineError(f"parallel {params['parallel']} lets nothing begin: 1 or more.")
-    snapshot = cluster.snapshot(params["snapshot"])
+    snapshot = cluster.snapshot(params)
     places = cluster.places(snapshot, params)
     states: dict[str, str] = {}
     filled: dict[str, int] = {}
@@ -207,7 +207,7 @@ def run(module: AnsibleModule, cluster: Cluster) -> Json:
     return {
         "changed": any(place.step != NOTHING for place in places),
         "done": not {"restoring", "waiting", "lost"} & set(states.values()),
-        "summary": summary(list(states.values()), restored, size),
+        "summary": summary(snapshot.name, list(states.values()), restored, size),
         "snapshot": snapshot.name,
         "start": f"{snapshot.start:%Y-%m-%dT%H:%M:%SZ}",
         "bytes": size,

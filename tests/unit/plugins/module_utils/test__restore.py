@@ -162,15 +162,24 @@ def test_one_under_its_own_name_needs_no_alias_of_it() -> None:
     assert switch(place, {"days": {}}) == [{"add": {"index": DAY, "alias": "days"}}]
 
 
+def refused(decider: str, explanation: str) -> dict[str, str]:
+    return {"decider": decider, "decision": "NO", "explanation": explanation}
+
+
 def test_it_says_why_a_shard_is_not_there() -> None:
     explained = {
         "shard": 2,
-        "can_allocate": "no",
         "unassigned_info": {"details": "failed: corrupt"},
         "node_allocation_decisions": [
-            {"deciders": [{"decision": "NO", "explanation": "failed to be restored"}, {"decision": "YES"}]},
-            {"deciders": [{"decision": "NO", "explanation": "failed to be restored"}]},
+            {"deciders": [refused("restore_in_progress", "failed to be restored"), {"decision": "YES"}]},
+            {"deciders": [refused("restore_in_progress", "failed to be restored")]},
         ],
     }
-    assert Shard.of(explained) == Shard(2, "no", "failed: corrupt; failed to be restored")
-    assert Shard.of({"shard": 0, "can_allocate": "throttled"}).reason == ""
+    assert Shard.of(explained) == Shard(2, True, "failed: corrupt; failed to be restored")
+    assert Shard.of({"shard": 0}) == Shard(0, False, "")
+
+
+def test_one_for_which_there_is_no_room_at_this_moment_is_not_given_up() -> None:
+    decisions = [{"deciders": [refused("disk_threshold", "above the low watermark")]}]
+    explained = {"shard": 0, "can_allocate": "no", "node_allocation_decisions": decisions}
+    assert Shard.of(explained) == Shard(0, False, "above the low watermark")

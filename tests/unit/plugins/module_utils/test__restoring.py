@@ -19,12 +19,16 @@ FOUND = {
     "start_time_in_millis": 1795743000000,
     "indices": [f"{DAY}-000001"],
 }
-PARAMS = {"first": None, "last": None, "in_place": True}
+PARAMS = {"snapshot": None, "first": None, "last": None, "in_place": True}
 Json = dict[str, t.Any]
 
 
 def index(*aliases: str) -> Json:
     return {"aliases": {alias: {} for alias in aliases}, "mappings": {}, "settings": {"index": {"uuid": "x"}}}
+
+
+def unfinished(index: str, uuid: str = "u") -> Json:
+    return {index: {"mappings": {"_meta": {"restore": {"snapshot": "one", "uuid": uuid, "done": False}}}}}
 
 
 class FakeElasticsearch:
@@ -70,10 +74,21 @@ def test_one_whose_mark_was_never_made_is_gone_on_with(in_place: bool) -> None:
 
 def test_a_restore_that_is_unfinished_comes_before_the_latest_snapshot() -> None:
     fake = FakeElasticsearch({})
-    assert cluster(fake).snapshot(None).name == "two"
-    fake.unfinished = {DAY: {"mappings": {"_meta": {"restore": {"snapshot": "one", "done": False}}}}}
-    assert cluster(fake).snapshot(None).name == "one"
-    assert cluster(fake).snapshot("two").name == "two"
+    assert cluster(fake).snapshot(PARAMS).name == "two"
+    fake.unfinished = unfinished(DAY)
+    assert cluster(fake).snapshot(PARAMS).name == "one"
+    assert cluster(fake).snapshot({**PARAMS, "snapshot": "two"}).name == "two"
+
+
+@pytest.mark.parametrize(
+    "left",
+    [unfinished(f"restored-{DAY}"), unfinished("day-2026.11.19"), unfinished(DAY, uuid="of another repository")],
+    ids=["beside", "another day", "another repository"],
+)
+def test_one_of_something_else_does_not(left: Json) -> None:
+    fake = FakeElasticsearch({})
+    fake.unfinished = left
+    assert cluster(fake).snapshot({**PARAMS, "first": DAY}).name == "two"
 
 
 @pytest.mark.parametrize("name", ["", "_all", "*", "store*", "one,two"])

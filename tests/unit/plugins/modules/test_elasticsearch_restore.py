@@ -54,11 +54,11 @@ def begun(cluster: Mock) -> str:
 
 
 def test_what_has_begun_is_followed_and_no_more_begin_than_may_be_on_the_way() -> None:
-    fake = cluster([Shard(0, "throttled", "")])
+    fake = cluster([Shard(0, False, "")])
     result = restore(fake)
     assert (begun(fake), states(result)) == ("a", "restoring same restoring waiting")
     assert (result["changed"], result["done"], result["bytes"], result["restored"]) == (True, False, 400, 180)
-    assert result["summary"] == "1 of 4 indices restored, 2 restoring, 1 waiting; 180.00 Bytes of 400.00 Bytes"
+    assert result["summary"] == "1 of 4 indices restored from one, 2 restoring, 1 waiting; 180.00 Bytes of 400.00 Bytes"
 
 
 def test_one_that_is_whole_takes_its_place() -> None:
@@ -89,7 +89,7 @@ def test_none_takes_its_place_while_a_snapshot_is_taken() -> None:
 
 
 def test_one_that_the_cluster_has_given_up_is_named_when_the_others_are_there() -> None:
-    fake = cluster([Shard(0, "no", "failed: corrupt.")])
+    fake = cluster([Shard(0, True, "failed: corrupt.")])
     result = restore(fake)
     assert (states(result), result["done"]) == ("restoring same lost restoring", False)
     assert not fake.give_up.called

@@ -26,8 +26,8 @@ options:
       - C(consumers), as the module C(kinesis_consumer_info) returns them.
       - C(cluster), for each node what the module C(elasticsearch_health) returned there as C(health), and the
         C(indicators) of its C(_health_report).
-      - C(index), for each node what its C(_stats) said of C(_all.primaries) C(before) and C(after) C(seconds), and its
-        C(last_event).
+      - C(index), for each of its C(nodes) what its C(_stats) said of C(_all.primaries) C(before) and C(after) C(seconds),
+        and its C(last_event); and whether there is anything that was C(archived).
       - C(kibana), for each of its hosts what C(/api/status) said.
     type: dict
     required: true
@@ -144,13 +144,15 @@ def advice(symptom: str, diagnosis: Mapping[str, Any]) -> tuple[str, str]:
 
 def index(found: Mapping[str, Any], now: datetime, limits: Limits) -> Iterator[Check]:
     """Judge what can be searched, as the first node that answers knows it."""
-    yield from next(([judged(node, now, limits)] for node in found.values() if node["after"]), ())
+    answering = [node for node in found["nodes"].values() if node["after"]]
+    yield from (judged(node, found["archived"], now, limits) for node in answering[:1])
 
 
-def judged(found: Mapping[str, Any], now: datetime, limits: Limits) -> Check:
+def judged(found: Mapping[str, Any], archived: bool, now: datetime, limits: Limits) -> Check:
     """Judge one node's answer."""
     if not found["last_event"]:
-        return Check("index", True, "has no event yet", "")
+        do = "the archive has events: docs/runbook.md says how to bring them back, if the index was lost"
+        return Check("index", not archived, "has no event" if archived else "has no event yet", do)
     written = [found[when]["indexing"]["index_total"] for when in ("before", "after")]
     rate = (written[1] - written[0]) / found["seconds"]
     passed = now - datetime.fromisoformat(found["last_event"])

@@ -43,12 +43,15 @@ WELL: Json = {
         for node in ("node-1", "node-2", "node-3")
     },
     "index": {
-        "node-1": {"before": {}, "after": {}, "seconds": 5, "last_event": None},
-        "node-2": {
-            "before": stats(1000),
-            "after": stats(1050),
-            "seconds": 5,
-            "last_event": "2026-11-28T11:59:00.000Z",
+        "archived": True,
+        "nodes": {
+            "node-1": {"before": {}, "after": {}, "seconds": 5, "last_event": None},
+            "node-2": {
+                "before": stats(1000),
+                "after": stats(1050),
+                "seconds": 5,
+                "last_event": "2026-11-28T11:59:00.000Z",
+            },
         },
     },
     "kibana": {"kibana-1": {"status": {"overall": {"level": "available", "summary": "All is well"}}}},
@@ -163,10 +166,16 @@ def ill(change: Callable[[Json], object]) -> tuple[bool, list[Json]]:
             "its token included",
         ),
         (
-            lambda found: found["index"]["node-2"].update(last_event="2026-11-27T11:59:00.000Z"),
+            lambda found: found["index"]["nodes"]["node-2"].update(last_event="2026-11-27T11:59:00.000Z"),
             "index",
             "the last event 1 d 1 min ago",
             "docs/runbook.md",
+        ),
+        (
+            lambda found: found["index"]["nodes"]["node-2"].update(last_event=None),
+            "index",
+            "has no event",
+            "the archive has events",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -180,7 +189,8 @@ def test_what_is_not_well_says_what_to_do(change: Callable[[Json], object], subj
 
 
 def test_an_index_without_an_event_is_new() -> None:
-    found = {**WELL, "index": {"node-1": {**WELL["index"]["node-2"], "last_event": None}}}
+    nodes = {"node-1": {**WELL["index"]["nodes"]["node-2"], "last_event": None}}
+    found = {**WELL, "index": {"nodes": nodes, "archived": False}}
     assert "ok  index                    has no event yet" in landscape_status(found, NOW, LIMITS)["lines"]
 
 

@@ -26,8 +26,8 @@ options:
       - C(consumers), as the module C(kinesis_consumer_info) returns them.
       - C(cluster), for each node what the module C(elasticsearch_health) returned there as C(health), and the
         C(indicators) of its C(_health_report).
-      - C(index), for each of its C(nodes) what its C(_stats) said of C(_all.primaries) C(before) and C(after) C(seconds),
-        and its C(last_event); and whether there is anything that was C(archived).
+      - C(index), whether anything was C(archived), and for each of the C(nodes) what its C(_stats) said of
+        C(_all.primaries) C(before) and C(after) C(seconds), and its C(last_event).
       - C(kibana), for each of its hosts what C(/api/status) said.
     type: dict
     required: true

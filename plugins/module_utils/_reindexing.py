@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from urllib.parse import quote
+from uuid import uuid4
 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client, ElasticsearchError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PassingError, PipelineError
@@ -62,16 +63,28 @@ def is_snapshotting(client: Client) -> bool:
     return bool(client.request("GET", "/_snapshot/_status")["snapshots"])
 
 
+def change_aliases(client: Client, actions: list[Json]) -> None:
+    """All of it in one call, which may remove indices."""
+    try:
+        client.request("POST", "/_aliases", {"actions": actions})
+    except ElasticsearchError as error:
+        if error.status != REFUSED or not is_snapshotting(client):
+            raise
+        raise PassingError(
+            "A snapshot was begun, so no index can be removed. The same call goes on after it."
+        ) from error
+
+
 class BrokenError(PipelineError):  # type: ignore[misc] # mypy finds no collections
     """A pass of copying that ended before its end; `failures` has what the target did not take."""
 
     def __init__(self, family: Family, target: Index, task: Task) -> None:
         super().__init__(f"{target.index} is no copy of {family.live.index} yet: {task.explanation}.")
-        self.failures = task.failures
+        self.target, self.failures = target, task.failures
 
 
 class Cluster:
-    """The calls that a reindex makes. `rate` is documents a second and task, -1 for no limit."""
+    """The calls that a reindex makes. `rate` is documents a second and index, -1 for no limit."""
 
     def __init__(self, client: Client, slices: str, rate: float) -> None:
         self._client, self._slices, self._rate = client, slices, rate
@@ -149,6 +162,7 @@ class Cluster:
             "since": -1,
             "upcoming": None,
             "task": None,
+            "settler": None,
             "done": False,
         }
         # Whose documents these are does not change with their mapping.
@@ -208,12 +222,15 @@ class Cluster:
         """Read both; while writes wait, copy what is left, compare, and have the target take the source's place."""
         with self._reading(family.live, asked.query) as ours, self._reading(target) as theirs:
             both(Reading.read, ours, theirs)
-            with self._blocked(family.live.index):
+            target = self._mark(target, settler=uuid4().hex)
+            with self._blocked(family.live.index, target):
                 target = self._finish(family, target, asked)
                 self._compare(family.live.index, target, *both(Reading.now, ours, theirs))
                 if keep and family.is_first:
                     self._clone(family.live, kept_as(family, target.index))
-                self._client.request("POST", "/_aliases", {"actions": switch(family, target.index, keep)})
+                if not self._is_settler(target):
+                    raise PassingError(f"Another run takes {target.index} to its end. The same call waits for it.")
+                change_aliases(self._client, switch(family, target.index, keep))
         self._mark(target, done=True)
 
     def _finish(self, family: Family, target: Index, asked: Asked) -> Index:
@@ -265,17 +282,29 @@ class Cluster:
             raise PassingError(f"{kept}, which is to keep what {source.index} was, does not come up.") from error
 
     @contextmanager
-    def _blocked(self, index: str) -> t.Iterator[None]:
+    def _blocked(self, index: str, target: Index) -> t.Iterator[None]:
         """Logstash tries again what is refused by the block, so nothing is lost by it."""
         blocked = self._client.request("PUT", f"/{quote(index)}/_block/write")
         try:
+            if not blocked["indices"]:  # a killed run left it, and perhaps before every shard knew of it
+                self._let_writes_in(index)
+                blocked = self._client.request("PUT", f"/{quote(index)}/_block/write")
             if not blocked["shards_acknowledged"]:
                 raise PassingError(f"Not every shard of {index} keeps writes back. The same call goes on.")
             yield
         except BaseException:
             with suppress(PipelineError):  # the first error says more
-                self._client.request("PUT", f"/{quote(index)}/_settings", {"index.blocks.write": None})
+                if self._is_settler(target):
+                    self._let_writes_in(index)
             raise
+
+    def _let_writes_in(self, index: str) -> None:
+        self._client.request("PUT", f"/{quote(index)}/_settings", {"index.blocks.write": None})
+
+    def _is_settler(self, target: Index) -> bool:
+        """Not when another run came after this one, which a kill can leave behind; that one needs the block."""
+        found = self._client.get(f"/{quote(target.index)}")
+        return not found or bool(Index.of(target.index, found[target.index]).mark["settler"] == target.mark["settler"])
 
     def _operations(self, index: Index) -> list[int]:
         """How far each shard is."""
@@ -301,6 +330,13 @@ class Work:
     asked: Asked
     task: Task | None
     step: str
+
+    @property
+    def target(self) -> str:
+        """The index that takes the place of the live one."""
+        begun = self.family.target
+        name: str = begun.index if begun and self.step != DISCARD else self.family.next_target
+        return name
 
 
 def look(cluster: Cluster, family: Family, options: Mapping[str, t.Any]) -> Work:
@@ -331,7 +367,6 @@ def advance(cluster: Cluster, work: Work, keep: bool) -> str:
     elif work.step == FOLLOW:
         cluster.throttle(target, task)
     elif work.step == BROKEN:
-        cluster.forget_task(target)
         raise BrokenError(family, target, task)
     elif not cluster.is_snapshotting():
         cluster.settle(family, target, asked, keep)

@@ -15,7 +15,10 @@ from urllib.parse import quote
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex import RESTORED, Index, Json, name_of
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindexing import is_snapshotting
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindexing import (
+    change_aliases,
+    is_snapshotting,
+)
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._restore import (
     BEGIN,
     BESIDE,
@@ -119,7 +122,7 @@ class Cluster:
             aliases = place.replaced.aliases if place.replaced else self._template_aliases(place.name)
             actions = switch(place, aliases)
             if actions:
-                self._client.request("POST", "/_aliases", {"actions": actions})
+                change_aliases(self._client, actions)
         self._mark(place, snapshot, done=True)
 
     def give_up(self, place: Place) -> None:

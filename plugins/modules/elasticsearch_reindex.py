@@ -140,7 +140,9 @@ indices:
   type: dict
   contains:
     state:
-      description: It is V(same) as asked, V(waiting), V(copying), or V(switched) by this call.
+      description:
+        - It is V(same) as asked, V(waiting), V(copying), or V(switched) by this call; or V(broken), since its new index
+          refuses documents, which is an error as soon as all others are as asked.
       type: str
     documents:
       description: How many documents it has.
@@ -189,7 +191,10 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._waiting
 
 def chosen(families: list[Family], first: str | None, last: str | None) -> list[Family]:
     """Those between two names, both included."""
-    return [family for family in families if (first or "") <= family.name and (not last or family.name <= last)]
+    found = [family for family in families if (first or "") <= family.name and (not last or family.name <= last)]
+    if not found:
+        raise PipelineError(f"There is no such index from {first or 'the first'} to {last or 'the last'}.")
+    return found
 
 
 def diff(works: list[Work]) -> dict[str, Json]:
@@ -210,9 +215,8 @@ def diff(works: list[Work]) -> dict[str, Json]:
 
 
 def described(work: Work, state: str, documents: int, keep: bool) -> Json:
-    family = work.family
-    target = family.target.index if family.target else family.next_target
-    names = {} if state == "same" else {"target": target, **({"kept": kept_as(family, target)} if keep else {})}
+    kept = {"kept": kept_as(work.family, work.target)} if keep else {}
+    names = {} if state == "same" else {"target": work.target, **kept}
     return {"state": state, "documents": documents, **names}
 
 
@@ -228,7 +232,7 @@ def copied(work: Work, state: str, documents: int) -> int:
 
 def summary(states: list[str], done: int, documents: int) -> str:
     as_asked = states.count("same") + states.count("switched")
-    others = [f"{states.count(state)} {state}" for state in ("copying", "waiting") if state in states]
+    others = [f"{states.count(state)} {state}" for state in ("copying", "waiting", "broken") if state in states]
     said = ", ".join([f"{as_asked} of {len(states)} indices as asked", *others])
     return f"{said}; {done} of {documents} documents"
 
@@ -264,6 +268,10 @@ def run(module: AnsibleModule, cluster: Cluster) -> tuple[Json, list[BrokenError
             except BrokenError as error:
                 states[name] = "broken"
                 broken.append(error)
+    if {"copying", "waiting"} & set(states.values()):
+        broken = []  # the others come first
+    for each in broken:
+        cluster.forget_task(each.target)
     documents = {work.family.name: sizes[work.family.live.index][0] for work in works}
     done = sum(copied(work, states[work.family.name], documents[work.family.name]) for work in works)
     result = {

@@ -11,18 +11,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from urllib.error import URLError
-from uuid import uuid4
 
 import pytest
 import yaml
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reading import Contents, Reading, View
 
-from sandbox.local import ELASTICSEARCH
-
-from .conftest import ROOT, Json, Landscape, grown, until
+from .conftest import ROOT, Landscape, grown, until
 
 HITS, RATE = 900, 30
 DOCUMENTS = 300
@@ -108,41 +102,6 @@ def old_day(landscape: Landscape, day: str) -> Iterator[str]:
     yield over
     for each in landscape.elasticsearch("elastic", f"/{index}*"):
         landscape.elasticsearch("elastic", f"/{each}", "DELETE")
-
-
-@pytest.fixture
-def client(landscape: Landscape, tmp_path: Path) -> Client:
-    authority = tmp_path / "ca.pem"
-    authority.write_text(landscape.secret("elasticsearch_ca_certificate"))
-    password = landscape.secret("elasticsearch_elastic_password")
-    params = {"url": [ELASTICSEARCH], "username": "elastic", "password": password, "ca_path": str(authority)}
-    return Client.from_params(params)
-
-
-@pytest.fixture
-def numbers(client: Client) -> Iterator[str]:
-    """An index of a few documents on two shards."""
-    name = f"numbers-{uuid4().hex[:8]}"
-    client.request("PUT", f"/{name}", {"settings": {"number_of_shards": 2}})
-    for number in range(10):
-        client.request("PUT", f"/{name}/_doc/{number}", {"n": number})
-    yield name
-    client.request("DELETE", f"/{name}")
-
-
-@pytest.mark.parametrize("query", [None, {"range": {"n": {"gte": 5}}}])
-def test_what_an_index_holds_is_known_from_what_changed(client: Client, numbers: str, query: Json | None) -> None:
-    def held() -> Contents:
-        with View(client, numbers) as view:
-            return view.contents(query)
-
-    with Reading(client, numbers, query, since=2) as reading:
-        reading.read()
-        before = held()
-        assert reading.now() == before
-        for name, number in {"3": 7, "8": 1, "9": 9, "new": 20}.items():  # one comes, one goes, one stays, one is new
-            client.request("PUT", f"/{numbers}/_doc/{name}", {"n": number})
-        assert reading.now() == held() != before
 
 
 def copier(landscape: Landscape) -> str:

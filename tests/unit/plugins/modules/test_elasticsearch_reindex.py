@@ -78,6 +78,18 @@ def test_no_more_begin_than_may_run_at_once() -> None:
     assert (named(fake.create), states(result)["day-3"]) == ([], "waiting")
 
 
+def test_the_names_are_those_of_what_is_made_in_place_of_another() -> None:
+    fake = cluster(Task("running"))
+    fake.asked.return_value = Asked({}, {"properties": {}})
+    result, _ = reindex(fake, last="day-2", first="day-2")
+    assert (fake.discard.call_count, result["indices"]["day-2"]["target"]) == (1, "day-2-000003")
+
+
+def test_a_range_without_an_index_is_an_error() -> None:
+    with pytest.raises(PipelineError, match="no such index from day-4 to the last"):
+        reindex(cluster(Task("running")), first="day-4")
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [({"parallel": 0}, "parallel 0"), ({"rate": -7}, "rate -7"), ({"slices": "0"}, "slices '0'")],
@@ -109,10 +121,17 @@ def test_one_that_is_copied_is_switched() -> None:
     assert (result["done"], result["changed"]) == (True, True)
 
 
-def test_a_pass_that_broke_is_forgotten_and_reported_while_the_others_go_on() -> None:
+def test_a_pass_that_broke_waits_for_the_others() -> None:
     fake = cluster(Task("broken", failures=(Failure(HALF, "7", 400, "no number"),)))
     result, broken = reindex(fake)
-    assert (named(fake.create), fake.forget_task.call_count) == (["day-3"], 1)
+    assert (named(fake.create), fake.forget_task.called, broken) == (["day-3"], False, [])
+    assert result["summary"] == "1 of 3 indices as asked, 1 copying, 1 broken; 100 of 300 documents"
+
+
+def test_a_pass_that_broke_is_reported_and_forgotten_when_the_others_are_done() -> None:
+    fake = cluster(Task("broken", failures=(Failure(HALF, "7", 400, "no number"),)))
+    result, broken = reindex(fake, last="day-2")
+    assert fake.forget_task.call_args.args[0].index == HALF
     assert [str(error) for error in broken] == [
         f"{HALF} is no copy of day-2 yet: it refuses 1 documents or more, such as 7 (no number)."
     ]

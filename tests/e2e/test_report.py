@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,7 +21,8 @@ from sandbox.local import NAME
 from .conftest import ROOT, Landscape
 
 PANELS: list[dict[str, Any]] = yaml.safe_load((ROOT / "templates/dashboards/events.yml").read_text())["panels"]
-SIZES = {"desk": (1280, 900), "phone": (500, 900)}  # no window of Chromium is narrower
+SIZES = {"desk": (1280, 900), "phone": (390, 844)}
+READABLE = 4.5  # contrast of small text: https://www.w3.org/TR/WCAG21/#contrast-minimum
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +55,9 @@ def answers(landscape: Landscape, today: str) -> dict[str, Any]:
     aggregations = {
         panel["title"]: {
             "filter": panel.get("query", {"match_all": {}}),
-            "aggs": {"panel": {k: v for k, v in panel["aggregation"].items() if k != "auto_date_histogram"}},
+            "aggs": {"panel": panel["aggregation"]},
         }
         for panel in PANELS
-        if panel["chart"] != "line"
     }
     body = {"size": 0, "query": day, "aggs": aggregations}
     found: dict[str, Any] = landscape.elasticsearch("reader", "/simple-analytics-events/_search", "POST", body)
@@ -67,12 +68,42 @@ def plain(text: str) -> str:
     return text.replace("\N{NARROW NO-BREAK SPACE}", "")
 
 
+def show(browser: webdriver.Chrome, page: Path, size: str, scheme: str = "light") -> None:
+    """As on a screen of that size, to somebody who prefers that scheme."""
+    width, height = SIZES[size]
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == "phone"}
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    browser.get(page.as_uri())
+
+
+def brightness(color: str) -> float:
+    """Relative luminance of `rgb(…)`: https://www.w3.org/TR/WCAG21/#dfn-relative-luminance"""
+    parts = [int(part) / 255 for part in re.findall(r"\d+", color)[:3]]
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_can_be_read_by_day_and_by_night(scheme: str, page: Path, browser: webdriver.Chrome) -> None:
+    show(browser, page, "desk", scheme)
+    section = browser.find_element(By.TAG_NAME, "section")
+    paper = brightness(section.value_of_css_property("background-color"))
+    assert (paper > 0.5) == (scheme == "light")
+    for name in ("h2", "text", "td", "p"):
+        for drawn in browser.find_elements(By.CSS_SELECTOR, f"section {name}"):
+            if drawn.is_displayed() and drawn.text:
+                ink = drawn.value_of_css_property("fill" if name == "text" else "color")
+                darker, lighter = sorted((paper, brightness(ink)))
+                assert (lighter + 0.05) / (darker + 0.05) >= READABLE, (name, drawn.text, ink)
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_every_panel_shows_its_numbers(
     size: str, page: Path, browser: webdriver.Chrome, answers: dict[str, Any]
 ) -> None:
-    browser.set_window_size(*SIZES[size])
-    browser.get(page.as_uri())
+    show(browser, page, size)
     sections = {
         section.find_element(By.TAG_NAME, "h2").text: section
         for section in browser.find_elements(By.TAG_NAME, "section")
@@ -85,6 +116,9 @@ def test_every_panel_shows_its_numbers(
             (chart,) = [drawn for drawn in section.find_elements(By.TAG_NAME, "svg") if drawn.is_displayed()]
             assert chart.size["width"] > 0.8 * section.size["width"]
             assert "12:00" in chart.text
+            hours = section.find_elements(By.CSS_SELECTOR, "td.value")
+            counts = [int(plain(hour.get_attribute("textContent") or "")) for hour in hours]
+            assert sum(counts) == sum(bucket["doc_count"] for bucket in answers[panel["title"]]["buckets"])
         elif panel["chart"] == "number":
             assert str(round(answers[panel["title"]]["value"])) in text.split()
         elif panel["chart"] == "values":

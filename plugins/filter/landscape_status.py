@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._moments import age
@@ -24,8 +24,10 @@ options:
       - C(stacks), their states by name. C(waiting), how many log objects nobody has processed.
       - C(hosts), for each host with Logstash what C(/_node/stats/pipelines) said C(before) and C(after) C(seconds).
       - C(consumers), as the module C(kinesis_consumer_info) returns them.
+      - C(jobs), for each host the states of its timers and of services that failed, as systemd names them.
       - C(cluster), for each node what the module C(elasticsearch_health) returned there as C(health), and the
-        C(indicators) of its C(_health_report).
+        C(indicators) of its C(_health_report); the last C(snapshots), the mappings of indices that a reindex or restore
+        has C(made), and the settings of those whose writes are C(blocked).
       - C(index), whether anything was C(archived), and for each of the C(nodes) what its C(_stats) said of
         C(_all.primaries) C(before) and C(after) C(seconds), and its C(last_event).
       - C(kibana), for each of its hosts what C(/api/status) said.
@@ -38,7 +40,8 @@ options:
   limits:
     description:
       - How many objects may wait, C(waiting).
-      - For how many minutes a consumer may be behind, C(lag), and the last event may be over, C(last_event).
+      - For how many minutes a consumer may be behind, C(lag), the last event may be over, C(last_event), and the last
+        snapshot, C(snapshot).
     type: dict
     required: true
 author:
@@ -111,7 +114,7 @@ def hosts(found: Mapping[str, Any], now: datetime, limits: Limits) -> Iterator[C
 def consumers(found: list[dict[str, Any]], now: datetime, limits: Limits) -> Iterator[Check]:
     """Judge the stream's readers."""
     for consumer in found:
-        late = (consumer["lag"] or 0) > limits["lag"] * 60_000
+        late = (consumer["lag"] or 0) > limits["lag"] * 60_000 and not consumer["quiet"]
         do = "does its worker run? The line of its host says so; playbooks/restart_processors.yml starts it anew"
         subject = f"consumer {consumer['application']}"
         yield Check(subject, not late and not consumer["totals"]["silent"], consumer["summary"], do)
@@ -126,11 +129,46 @@ def cluster(found: Mapping[str, Any], now: datetime, limits: Limits) -> Iterator
         if not node["health"]["nodes"]:
             do = "does its host run, and do the others reach it? `systemctl status elasticsearch` there says more;"
             yield Check(f"node {host}", False, node["health"]["summary"], f"{do} playbooks/search.yml brings it back")
+    yield from snapshots(best["snapshots"], now, limits)
+    yield from unfinished(best["made"], best["blocked"])
     for name, indicator in best["indicators"].items():
         # Whether enough shards are there has been judged above.
         if indicator["status"] in ("yellow", "red") and name != "shards_availability":
             diagnosis: Mapping[str, Any] = next(iter(indicator.get("diagnosis", ())), {})
             yield Check(f"cluster's {name.replace('_', ' ')}", False, *advice(indicator["symptom"], diagnosis))
+
+
+def snapshots(found: list[dict[str, Any]], now: datetime, limits: Limits) -> Iterator[Check]:
+    """Judge the last that is whole."""
+    starts = [each["start_time_in_millis"] for each in found if each["state"] == "SUCCESS"]
+    do = "`journalctl -u simple-analytics-snapshot` on the search hosts says why; playbooks/snapshot.yml takes one"
+    if starts:
+        passed = now - datetime.fromtimestamp(max(starts) / 1000, UTC)
+        yield Check("snapshot", passed <= timedelta(minutes=limits["snapshot"]), f"the last {age(passed)} ago", do)
+    elif found:
+        yield Check("snapshot", False, "none is whole", do)
+
+
+def unfinished(made: Mapping[str, Any], blocked: Mapping[str, Any]) -> Iterator[Check]:
+    """Name what a reindex or a restore has left, which may still be at work."""
+    for index, mapping in made.items():
+        for kind, mark in mapping["mappings"]["_meta"].items():
+            if not mark["done"]:
+                yield Check(f"{kind} of {index}", True, "is not done: the command that began it goes on with it", "")
+    for index in blocked:
+        do = "a reindex that was killed left it so: give its command again"
+        yield Check(f"writes to {index}", False, "are kept back", do)
+
+
+def jobs(found: Mapping[str, Mapping[str, str]], now: datetime, limits: Limits) -> Iterator[Check]:
+    """Judge what timers begin, host by host."""
+    for host, states in found.items():
+        ill = {unit: state for unit, state in states.items() if state not in ("active", "activating")}
+        if states and not ill:
+            yield Check(f"jobs on {host}", True, f"{len(states)} timers wait", "")
+        for unit, state in ill.items():
+            mended = "the playbook that installs it starts it again" if unit.endswith(".timer") else "mend that"
+            yield Check(f"{unit} on {host}", False, state, f"`journalctl -u {unit}` there says why; {mended}")
 
 
 def advice(symptom: str, diagnosis: Mapping[str, Any]) -> tuple[str, str]:
@@ -176,6 +214,7 @@ PARTS: dict[str, Callable[[Any, datetime, Limits], Iterator[Check]]] = {
     "stacks": stacks,
     "waiting": waiting,
     "hosts": hosts,
+    "jobs": jobs,
     "consumers": consumers,
     "cluster": cluster,
     "index": index,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import side_by_side
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases import (
@@ -21,6 +21,8 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases 
 )
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._stream import Stream
 
+# Twice what Logstash's input has between two checkpoints, for the time that they take.
+INTERVAL = timedelta(minutes=2)
 # Where a consumer begins that has done nothing yet: neither says which record comes first.
 UNKNOWN = {AT_TIMESTAMP, LATEST}
 
@@ -41,6 +43,18 @@ def lags(leases: Mapping[str, Lease], stream: Stream) -> dict[str, int | None]:
         since = round((now - record.arrival).total_seconds() * 1000) if record else 0
         found[shard] = None if lease.position.checkpoint in UNKNOWN or shard not in listed else since
     return found
+
+
+def is_quiet(found: Mapping[str, int | None], stream: Stream) -> bool:
+    """Whether all that waits came within one interval of checkpoints, and nothing after it.
+
+    A worker that checkpoints only when records come has most likely done it.
+    """
+    now = datetime.now(UTC)
+    waiting = {shard: now - timedelta(milliseconds=lag) + INTERVAL for shard, lag in found.items() if lag}
+    settled = {shard: moment for shard, moment in waiting.items() if moment < now}
+    newer = side_by_side(lambda shard: stream.first_since(shard, settled[shard]), settled)
+    return bool(settled) and settled.keys() == waiting.keys() and not any(newer.values())
 
 
 def longest(found: t.Iterable[int | None]) -> int | None:

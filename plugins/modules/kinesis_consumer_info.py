@@ -65,6 +65,8 @@ applications:
     - The consumer applications, each with its shards.
     - C(summary) says in one line who reads it, and how far behind that is.
     - C(lag) is that of the shard which is furthest behind.
+    - C(quiet) is whether all that is not checkpointed came within two minutes, and nothing after it. A worker that
+      checkpoints only when records come, as Logstash's does, has most likely done it.
     - C(totals) counts the shards; those that are not V(finished) are V(alive) or V(silent), unless nobody watched.
     - A shard's C(lag) is for how many milliseconds the oldest record that is not checkpointed has
       waited. It is V(0) when none does, and V(null) until the consumer has checkpointed a first record
@@ -79,6 +81,7 @@ applications:
     - application: analytics-prod-indexer
       summary: 1 shards read by consumer-1, 1 s behind
       lag: 850
+      quiet: false
       workers: [consumer-1]
       totals: {shards: 1, finished: 0, alive: 1, silent: 0}
       shards:
@@ -96,7 +99,7 @@ from datetime import timedelta
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._aws import CLIENT_CONFIG
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lag import lags, longest
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lag import is_quiet, lags, longest
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._lease_table import LeaseTable, tables_of
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._leases import (
     SHARD_END,
@@ -120,13 +123,14 @@ def describe(lease: Lease, earlier: Lease | None, lag: int | None) -> dict[str, 
     }
 
 
-def summary(totals: dict[str, int], workers: list[str], lag: int | None) -> str:
+def summary(totals: dict[str, int], workers: list[str], lag: int | None, quiet: bool) -> str:
     """Who reads it, and how far behind that is."""
     open_shards = totals["shards"] - totals["finished"]
     told = [f"{open_shards} shards read by {', '.join(workers)}" if workers else f"{open_shards} shards"]
     if totals["silent"]:
         told.append(f"nobody reads {totals['silent']} of them")
-    told.append("nothing is checkpointed yet" if lag is None else f"{age(timedelta(milliseconds=lag))} behind")
+    passed = "" if lag is None else age(timedelta(milliseconds=lag))
+    told.append(f"quiet for {passed}" if quiet else f"{passed} behind" if passed else "nothing is checkpointed yet")
     return ", ".join(told)
 
 
@@ -134,7 +138,7 @@ def survey(application: str, earlier: dict[str, Lease], leases: dict[str, Lease]
     """Where a consumer is."""
     behind = lags(leases, stream)
     shards = [describe(lease, earlier.get(shard), behind[shard]) for shard, lease in sorted(leases.items())]
-    lag = longest(behind.values())
+    lag, quiet = longest(behind.values()), is_quiet(behind, stream)
     workers = sorted({shard["owner"] for shard in shards if shard["alive"] and shard["owner"]})
     totals = {
         "shards": len(shards),
@@ -144,8 +148,9 @@ def survey(application: str, earlier: dict[str, Lease], leases: dict[str, Lease]
     }
     return {
         "application": application,
-        "summary": summary(totals, workers, lag),
+        "summary": summary(totals, workers, lag, quiet),
         "lag": lag,
+        "quiet": quiet,
         "workers": workers,
         "totals": totals,
         "shards": shards,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from ansible_collections.simple_analytics.pipeline.plugins.filter.landscape_status import landscape_status
 
 NOW = "2026-11-28T12:00:00+00:00"
-LIMITS = {"waiting": 1000, "lag": 60, "last_event": 1440}
+LIMITS = {"waiting": 1000, "lag": 60, "last_event": 1440, "snapshot": 2880}
 Json = dict[str, Any]
 
 
@@ -20,6 +21,11 @@ def pipeline(out: int, **dead_letters: int) -> Json:
 
 def stats(written: int) -> Json:
     return {"indexing": {"index_total": written}, "docs": {"count": 1721}}
+
+
+def snapshot(state: str, hours: int) -> Json:
+    start = datetime.fromisoformat(NOW) - timedelta(hours=hours)
+    return {"snapshot": "a", "state": state, "start_time_in_millis": int(start.timestamp() * 1000)}
 
 
 WELL: Json = {
@@ -32,13 +38,23 @@ WELL: Json = {
             "seconds": 5,
         }
     },
+    "jobs": {"capture-1": {}, "node-1": {"a-snapshot.timer": "active", "a-retention.timer": "active"}},
     "consumers": [
-        {"application": "a-indexer", "summary": "2 shards read by w, 1 s behind", "lag": 850, "totals": {"silent": 0}}
+        {
+            "application": "a-indexer",
+            "summary": "2 shards read by w, 1 s behind",
+            "lag": 850,
+            "quiet": False,
+            "totals": {"silent": 0},
+        }
     ],
     "cluster": {
         node: {
             "health": {"done": True, "summary": "green, 3 of 3 nodes", "nodes": 3},
             "indicators": {"disk": {"status": "green"}, "shards_availability": {"status": "yellow"}},
+            "snapshots": [snapshot("SUCCESS", hours=11), snapshot("PARTIAL", hours=1)],
+            "made": {"events-2": {"mappings": {"_meta": {"reindex": {"done": True}}}}},
+            "blocked": {},
         }
         for node in ("node-1", "node-2", "node-3")
     },
@@ -65,8 +81,10 @@ def test_a_landscape_that_is_well_is_one_screen() -> None:
         "ok  stack a-event-processor  UPDATE_COMPLETE",
         "ok  log objects              2 to be processed",
         "ok  indexer on consumer-1    10 events a second, 3 queued",
+        "ok  jobs on node-1           2 timers wait",
         "ok  consumer a-indexer       2 shards read by w, 1 s behind",
         "ok  cluster                  green, 3 of 3 nodes",
+        "ok  snapshot                 the last 11 h ago",
         "ok  index                    1721 documents, 10 more a second, the last event 1 min ago",
         "ok  Kibana on kibana-1       available",
     ]
@@ -85,6 +103,12 @@ FULL: Json = {
         }
     ],
 }
+
+
+def best(found: Json) -> Json:
+    """The node whose word counts."""
+    node: Json = found["cluster"]["node-1"]
+    return node
 
 
 def ill(change: Callable[[Json], object]) -> tuple[bool, list[Json]]:
@@ -156,6 +180,36 @@ def ill(change: Callable[[Json], object]) -> tuple[bool, list[Json]]:
             "Nobody knows",
             "_health_report",
         ),
+        (
+            lambda found: best(found).update(snapshots=[snapshot("SUCCESS", hours=49), snapshot("FAILED", hours=1)]),
+            "snapshot",
+            "the last 2 d 1 h ago",
+            "playbooks/snapshot.yml",
+        ),
+        (
+            lambda found: best(found).update(snapshots=[snapshot("PARTIAL", hours=1)]),
+            "snapshot",
+            "none is whole",
+            "journalctl",
+        ),
+        (
+            lambda found: best(found).update(blocked={"events-1": {}}),
+            "writes to events-1",
+            "are kept back",
+            "give its command again",
+        ),
+        (
+            lambda found: found["jobs"]["node-1"].update({"a-snapshot.service": "failed"}),
+            "a-snapshot.service on node-1",
+            "failed",
+            "journalctl -u a-snapshot.service",
+        ),
+        (
+            lambda found: found["jobs"]["node-1"].update({"a-snapshot.timer": "inactive"}),
+            "a-snapshot.timer on node-1",
+            "inactive",
+            "starts it again",
+        ),
         (lambda found: found["kibana"].update({"kibana-1": {}}), "Kibana on kibana-1", "does not answer", "dashboards"),
         (
             lambda found: found["kibana"]["kibana-1"]["status"].update(
@@ -186,6 +240,20 @@ def test_what_is_not_well_says_what_to_do(change: Callable[[Json], object], subj
     assert check["subject"] == subject
     assert says in check["says"]
     assert do in check["do"]
+
+
+def test_what_is_under_way_is_named_and_well() -> None:
+    found = copy.deepcopy(WELL)
+    best(found)["made"] = {"events-2": {"mappings": {"_meta": {"restore": {"done": False}}}}}
+    status = landscape_status(found, NOW, LIMITS)
+    assert status["healthy"]
+    assert any("restore of events-2" in line and "is not done" in line for line in status["lines"])
+
+
+def test_a_consumer_of_a_stream_that_is_quiet_is_well() -> None:
+    found = copy.deepcopy(WELL)
+    found["consumers"][0].update(lag=36_000_000, quiet=True)
+    assert landscape_status(found, NOW, LIMITS)["healthy"]
 
 
 def test_an_index_without_an_event_is_new() -> None:

@@ -37,7 +37,7 @@ options:
     description:
       - What the space is to be like, as its API takes it, such as C(name) and C(description).
       - Where it is given, a space that is missing is made, and each key that is named has this value.
-      - O(state=absent) leaves the space alone.
+      - O(state=absent) leaves the space alone, and has nothing to do where there is none.
     type: dict
     default: {}
   objects:
@@ -190,7 +190,7 @@ def run(module: AnsibleModule, client: KibanaClient) -> dict[str, t.Any]:
     space, objects, state = module.params["space"], module.params["objects"], module.params["state"]
     check(objects, state)
     found_space = client.space(space)
-    space_change = plan_space(space, module.params["space_settings"] if state == "present" else {}, found_space)
+    space_change = plan_space(space, module.params["space_settings"], found_space) if state == "present" else None
     found = client.find(space, map(key_of, objects)) if found_space else {}
     changes = plan(objects, found, state)
 

@@ -164,6 +164,11 @@ class TestRun:
         run(module(state="absent", space_settings={"name": "Web"}), kibana)
         assert writes(kibana) == [call.delete_object("analytics", BOARD_KEY), call.delete_object("analytics", VIEW_KEY)]
 
+    def test_has_nothing_to_delete_where_there_is_no_space(self) -> None:
+        kibana = client(None)
+        assert run(module(state="absent"), kibana)["changes"] == {}
+        assert writes(kibana) == []
+
     @pytest.mark.parametrize(
         "objects, said",
         [

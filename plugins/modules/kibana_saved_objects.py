@@ -120,6 +120,15 @@ class Change(t.NamedTuple):
     after: Json
 
 
+def texts(value: t.Any) -> t.Iterator[tuple[str, str]]:  # noqa: ANN401 - any JSON value
+    """The attributes, wherever they lie, that Kibana keeps as text and reads as JSON."""
+    for name, item in value.items() if isinstance(value, dict) else []:
+        if name.endswith("JSON") and isinstance(item, str):
+            yield name, item
+        else:
+            yield from texts(item)
+
+
 def readable(value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
     """Attributes with the JSON that Kibana keeps as text read, for comparisons and for people."""
     if not isinstance(value, dict):
@@ -184,6 +193,20 @@ def check(objects: list[Json], state: str) -> None:
         if key_of(item) in seen:
             raise SavedObjectError(f"The object {'/'.join(key_of(item))} is given twice.")
         seen.add(key_of(item))
+        if state == "present":
+            check_content(item)
+
+
+def check_content(item: Json) -> None:
+    said = f"The object {'/'.join(key_of(item))} has"
+    for reference in item.get("references", []):
+        if "name" not in reference:
+            raise SavedObjectError(f"{said} the reference {json.dumps(reference)[:200]}, which lacks name.")
+    for name, text in texts(item["attributes"]):
+        try:
+            json.loads(text)
+        except ValueError as error:
+            raise SavedObjectError(f"{said} as {name} what is no JSON: {text[:200]}") from error
 
 
 def run(module: AnsibleModule, client: KibanaClient) -> dict[str, t.Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 from unittest.mock import Mock, call
 
@@ -169,17 +170,30 @@ class TestRun:
         assert run(module(state="absent"), kibana)["changes"] == {}
         assert writes(kibana) == []
 
+    def test_only_names_what_it_deletes(self) -> None:
+        kibana = client({"id": "analytics"}, VIEW)
+        view = {**VIEW, "attributes": {"fieldsJSON": "["}, "references": [{}]}
+        assert run(module(state="absent", objects=[view]), kibana)["changes"] == {"index-pattern/events": "delete"}
+
     @pytest.mark.parametrize(
         "objects, said",
         [
             ([{"type": "dashboard", "attributes": {}}], "lacks id"),
             ([{"type": "dashboard", "id": "web"}], "lacks attributes"),
             ([VIEW, VIEW], "index-pattern/events is given twice"),
+            (
+                [{**BOARD, "references": [{"type": "index-pattern", "id": "events"}]}],
+                'dashboard/web has the reference {"type": "index-pattern", "id": "events"}, which lacks name',
+            ),
+            (
+                [{**BOARD, "attributes": {"meta": {"searchSourceJSON": "{query}"}}}],
+                "dashboard/web has as searchSourceJSON what is no JSON: {query}",
+            ),
         ],
     )
     def test_refuses_what_is_no_object_before_it_asks(self, objects: list[Json], said: str) -> None:
         kibana = client(None)
-        with pytest.raises(SavedObjectError, match=said):
+        with pytest.raises(SavedObjectError, match=re.escape(said)):
             run(module(objects=objects), kibana)
         assert kibana.mock_calls == []
 

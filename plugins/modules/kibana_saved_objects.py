@@ -129,12 +129,20 @@ def texts(value: t.Any) -> t.Iterator[tuple[str, str]]:  # noqa: ANN401 - any JS
             yield from texts(item)
 
 
+def parsed(text: str) -> t.Any:  # noqa: ANN401 - any JSON value
+    """As JSON, but for what somebody has broken in Kibana: that is to be mended, or deleted, like all else."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def readable(value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
     """Attributes with the JSON that Kibana keeps as text read, for comparisons and for people."""
     if not isinstance(value, dict):
         return value
     return {
-        name: json.loads(item) if name.endswith("JSON") and isinstance(item, str) else readable(item)
+        name: parsed(item) if name.endswith("JSON") and isinstance(item, str) else readable(item)
         for name, item in value.items()
     }
 

@@ -70,6 +70,11 @@ class TestPlan:
         assert change.after["attributes"]["panelsJSON"] == json.loads(BOARD["attributes"]["panelsJSON"])
         assert [panel["w"] for panel in change.before["attributes"]["panelsJSON"]] == [panel["w"] for panel in panels]
 
+    @pytest.mark.parametrize("state, what", [("present", "update"), ("absent", "delete")])
+    def test_what_was_broken_there_is_mended_or_deleted(self, state: str, what: str) -> None:
+        found = {BOARD_KEY: {**BOARD, "attributes": {"title": "Web", "panelsJSON": ""}}}
+        assert whats(plan([BOARD], found, state)) == {BOARD_KEY: what}
+
     def test_another_data_view_is_a_change(self) -> None:
         found = kept({**BOARD, "references": [{**REFERENCE, "id": "others"}]})
         assert whats(plan([BOARD], {BOARD_KEY: found}, "present")) == {BOARD_KEY: "update"}

@@ -35,6 +35,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("create")
     commands.add_parser("show").add_argument("key")
+    commands.add_parser("remove").add_argument("key")
     add = commands.add_parser("add")
     add.add_argument("key")
     add.add_argument("--force", action="store_true", required=True)
@@ -46,6 +47,8 @@ def main() -> None:
         keystore().write_text("{}")
     elif given.command == "add":
         keystore().write_text(json.dumps({**read(), given.key: parsed(sys.stdin.read().strip())}))
+    elif given.command == "remove":
+        keystore().write_text(json.dumps({key: value for key, value in read().items() if key != given.key}))
     elif given.key in read():
         value = read()[given.key]
         print(value if isinstance(value, str) else json.dumps(value))

@@ -54,6 +54,8 @@ class Kibana:
             raise SystemExit(f"Unknown configuration key(s): {', '.join(unknown)}. Check for spelling errors.")
         if TOKEN not in settings:
             raise SystemExit(f"{TOKEN} is neither in kibana.yml nor in the keystore.")
+        if f"{ANONYMOUS}.order" not in settings and any(name.startswith(f"{ANONYMOUS}.") for name in settings):
+            raise SystemExit(f"[{ANONYMOUS}.order]: expected value of type [number] but got [undefined]")
         self.settings, self._file = settings, Path(settings["path.data"]) / "objects.json"
         self._trusted = ssl.create_default_context(cafile=settings["elasticsearch.ssl.certificateAuthorities"][0])
         self.lock = Lock()

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the role `kibana` makes of its variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+ROLE = Path(__file__).resolve().parents[3] / "roles" / "kibana"
+ANONYMOUS = "xpack.security.authc.providers.anonymous.anonymous1"
+READER = {"username": "reader", "password": "secret"}
+
+
+def evaluate(name: str, **variables: object) -> Any:  # noqa: ANN401 - any value
+    loader = DataLoader()
+    files = [
+        loader.load_from_file(str(ROLE / folder / "main.yml"), trusted_as_template=True)
+        for folder in ("defaults", "vars")
+    ]
+    given = {
+        "inventory_hostname": "kibana-1",
+        "kibana_encryption_key": "0" * 32,
+        "kibana_elasticsearch_urls": [],
+        **variables,
+    }
+    return Templar(loader=loader, variables={**files[0], **files[1], **given}).template(
+        trust_as_template("{{ " + name + " }}")
+    )
+
+
+class TestUnwanted:
+    def test_it_is_what_the_role_had_for_everybody(self) -> None:
+        with_reader, without = (set(evaluate("__kibana_secrets", kibana_anonymous=user)) for user in (READER, {}))
+        assert set(evaluate("__kibana_unwanted")) == with_reader - without
+
+    @pytest.mark.parametrize(
+        "variables",
+        [{"kibana_anonymous": READER}, {"kibana_settings": {f"{ANONYMOUS}.order": 0}}],
+        ids=["the role's", "the operator's"],
+    )
+    def test_a_provider_that_there_is_keeps_its_password(self, variables: dict[str, Any]) -> None:
+        assert evaluate("__kibana_unwanted", **variables) == []

@@ -44,3 +44,11 @@ class TestUnwanted:
     )
     def test_a_provider_that_there_is_keeps_its_password(self, variables: dict[str, Any]) -> None:
         assert evaluate("__kibana_unwanted", **variables) == []
+
+
+def test_check_mode_tells_what_changes_in_the_keystore() -> None:
+    """Ansible leaves out a command in check mode, unless it knows of a file that the command makes or takes away."""
+    tasks = DataLoader().load_from_file(str(ROLE / "tasks" / "keystore.yml"))
+    commands = [task["ansible.builtin.command"] for task in tasks if task.get("changed_when")]
+    assert [command["argv"] for command in commands if "removes" not in command] == []
+    assert len(commands) == 2

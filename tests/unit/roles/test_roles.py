@@ -61,5 +61,12 @@ def test_options_have_a_type_and_a_sentence(role: Path) -> None:
     assert lacking(options(role)) == []
 
 
+def test_numbers_may_be_texts_as_the_command_line_gives_them(role: Path) -> None:
+    numbers = "|".join(name for name, option in options(role).items() if option["type"] in {"int", "float"})
+    calculated = re.compile(rf"\b({numbers})\s*([-+*/%<>]|[=!]=)|[+*/%<>=]\s*({numbers})\b(?!\s*\|\s*int)")
+    files = [path for folder in ("tasks", "vars", "templates") for path in sorted((role / folder).glob("*")) if numbers]
+    assert [line for path in files for line in path.read_text().splitlines() if calculated.search(line)] == []
+
+
 def test_role_has_a_readme_under_its_name(role: Path) -> None:
     assert (role / "README.md").read_text().startswith(f"# {role.name}\n")

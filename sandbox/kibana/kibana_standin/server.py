@@ -68,16 +68,18 @@ class Kibana:
 
     def who(self, authorization: str) -> Json:
         """The user that Elasticsearch takes this for."""
-        url = f"{self.settings['elasticsearch.hosts'][0]}/_security/_authenticate"
-        try:
-            request = Request(url, headers={"Authorization": authorization})
-            with urlopen(request, timeout=5, context=self._trusted) as answer:
-                user: Json = json.loads(answer.read())
-                return user
-        except HTTPError as error:
-            raise RefusedError(error.code, "Unauthorized") from error
-        except OSError as error:
-            raise RefusedError(503, f"Elasticsearch does not answer: {error}") from error
+        problems = []
+        for host in self.settings["elasticsearch.hosts"]:
+            request = Request(f"{host}/_security/_authenticate", headers={"Authorization": authorization})
+            try:
+                with urlopen(request, timeout=5, context=self._trusted) as answer:
+                    user: Json = json.loads(answer.read())
+                    return user
+            except HTTPError as error:
+                raise RefusedError(error.code, "Unauthorized") from error
+            except OSError as error:
+                problems.append(f"{host}: {error}")
+        raise RefusedError(503, f"Elasticsearch does not answer: {'; '.join(problems)}")
 
     def anonymous(self) -> str:
         if f"{ANONYMOUS}.order" not in self.settings:

@@ -32,6 +32,26 @@ def evaluate(name: str, **variables: object) -> Any:  # noqa: ANN401 - any value
     )
 
 
+def asked(**nodes: str | None) -> dict[str, Any]:
+    """What nodes answered when they were asked one after the other: their versions, or nothing."""
+    answers = {
+        name: {"status": 200, "json": {"nodes": {"1": {"version": "9.10.0"}, "2": {"version": version}}}}
+        for name, version in nodes.items()
+        if version
+    }
+    return {"results": [{"item": name, "status": -1, **answers.get(name, {})} for name in nodes]}
+
+
+class TestCluster:
+    def test_it_is_asked_before_anything_is_changed(self) -> None:
+        tasks = DataLoader().load_from_file(str(ROLE / "tasks" / "host.yml"))
+        assert tasks[0]["ansible.builtin.import_tasks"] == "cluster.yml"
+
+    def test_a_node_that_is_away_is_passed_over(self) -> None:
+        found = evaluate("__kibana_elasticsearch_url", __kibana_asked=asked(first=None, second="9.4.3"))
+        assert found == "second"
+
+
 class TestUnwanted:
     def test_it_is_what_the_role_had_for_everybody(self) -> None:
         with_reader, without = (set(evaluate("__kibana_secrets", kibana_anonymous=user)) for user in (READER, {}))

@@ -51,6 +51,12 @@ class TestCluster:
         found = evaluate("__kibana_elasticsearch_url", __kibana_asked=asked(first=None, second="9.4.3"))
         assert found == "second"
 
+    @pytest.mark.parametrize(
+        "wanted, older", [("9.4.3", []), ("9.4.10", ["9.4.3"]), ("9.10.0", ["9.4.3"]), ("10.0.0", ["9.10.0", "9.4.3"])]
+    )
+    def test_kibana_is_newer_than_no_node(self, wanted: str, older: list[str]) -> None:
+        assert evaluate("__kibana_older", kibana_version=wanted, __kibana_asked=asked(first="9.4.3")) == older
+
 
 class TestUnwanted:
     def test_it_is_what_the_role_had_for_everybody(self) -> None:

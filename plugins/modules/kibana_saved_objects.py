@@ -95,7 +95,6 @@ changes:
   sample: { "dashboard/simple-analytics-events": "update" }
 """
 
-import json
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -108,57 +107,18 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._kibana 
     KibanaClient,
     key_of,
 )
-
-
-class SavedObjectError(PipelineError):  # type: ignore[misc] # mypy finds no collections
-    """An object, or a space, that cannot be as it is described."""
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._saved_objects import (
+    SavedObjectError,
+    check,
+    shown,
+    within,
+)
 
 
 class Change(t.NamedTuple):
     what: str  # create, update or delete
     before: Json
     after: Json
-
-
-def texts(value: t.Any) -> t.Iterator[tuple[str, str]]:  # noqa: ANN401 - any JSON value
-    """The attributes, wherever they lie, that Kibana keeps as text and reads as JSON."""
-    for name, item in value.items() if isinstance(value, dict) else []:
-        if name.endswith("JSON") and isinstance(item, str):
-            yield name, item
-        else:
-            yield from texts(item)
-
-
-def parsed(text: str) -> t.Any:  # noqa: ANN401 - any JSON value
-    """As JSON, but for what somebody has broken in Kibana: that is to be mended, or deleted, like all else."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def readable(value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
-    """Attributes with the JSON that Kibana keeps as text read, for comparisons and for people."""
-    if not isinstance(value, dict):
-        return value
-    return {
-        name: parsed(item) if name.endswith("JSON") and isinstance(item, str) else readable(item)
-        for name, item in value.items()
-    }
-
-
-def within(given: t.Any, found: t.Any) -> bool:  # noqa: ANN401 - any JSON value
-    """Whether all that is given is found. What is found beside it is Kibana's own."""
-    if isinstance(given, dict) and isinstance(found, dict):
-        return all(name in found and within(item, found[name]) for name, item in given.items())
-    if isinstance(given, list) and isinstance(found, list):
-        return len(given) == len(found) and all(within(*pair) for pair in zip(given, found, strict=True))
-    return bool(given == found)
-
-
-def shown(item: Json) -> Json:
-    references = sorted(item.get("references", []), key=lambda reference: str(reference["name"]))
-    return {"attributes": readable(item["attributes"]), "references": references}
 
 
 def plan(objects: list[Json], found: dict[Key, Json], state: str) -> dict[Key, Change]:
@@ -189,32 +149,6 @@ def plan_space(name: str, settings: Json, found: Json | None) -> Change | None:
         return Change("create", {}, wanted)
     before = {key: value for key, value in found.items() if not key.startswith("_")}
     return None if within(wanted, before) else Change("update", before, {**before, **wanted})
-
-
-def check(objects: list[Json], state: str) -> None:
-    needed = {"type", "id", *(["attributes"] if state == "present" else [])}
-    seen: set[Key] = set()
-    for item in objects:
-        lacking = needed - item.keys()
-        if lacking:
-            raise SavedObjectError(f"The object {json.dumps(item)[:200]} lacks {', '.join(sorted(lacking))}.")
-        if key_of(item) in seen:
-            raise SavedObjectError(f"The object {'/'.join(key_of(item))} is given twice.")
-        seen.add(key_of(item))
-        if state == "present":
-            check_content(item)
-
-
-def check_content(item: Json) -> None:
-    said = f"The object {'/'.join(key_of(item))} has"
-    for reference in item.get("references", []):
-        if "name" not in reference:
-            raise SavedObjectError(f"{said} the reference {json.dumps(reference)[:200]}, which lacks name.")
-    for name, text in texts(item["attributes"]):
-        try:
-            json.loads(text)
-        except ValueError as error:
-            raise SavedObjectError(f"{said} as {name} what is no JSON: {text[:200]}") from error
 
 
 def run(module: AnsibleModule, client: KibanaClient) -> dict[str, t.Any]:

@@ -11,9 +11,9 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import ElasticsearchError
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._kibana import KibanaClient
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._saved_objects import SavedObjectError
 from ansible_collections.simple_analytics.pipeline.plugins.modules import kibana_saved_objects
 from ansible_collections.simple_analytics.pipeline.plugins.modules.kibana_saved_objects import (
-    SavedObjectError,
     plan,
     plan_space,
     run,

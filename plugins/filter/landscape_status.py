@@ -122,6 +122,8 @@ def consumers(found: list[dict[str, Any]], now: datetime, limits: Limits) -> Ite
 
 def cluster(found: Mapping[str, Any], now: datetime, limits: Limits) -> Iterator[Check]:
     """Judge Elasticsearch, as the node with the most others in sight knows it."""
+    if not found:  # a limit left them out
+        return
     best = max(found.values(), key=lambda node: node["health"]["nodes"])
     do = "`GET _cluster/allocation/explain` says why a shard is nowhere"
     yield Check("cluster", bool(best["health"]["done"]), best["health"]["summary"], do)

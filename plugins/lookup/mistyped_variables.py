@@ -11,6 +11,7 @@ version_added: 0.1.0
 description:
   - A variable that is mistyped on the command line is passed over, so that a playbook does what nobody asked for.
   - Names that resemble none of the playbook's are left alone, since an inventory may ask for them.
+  - The end of a name, such as C(first) for C(restore_first), resembles it.
 author: Simple Analytics contributors (@simple-analytics)
 options:
   _terms:
@@ -18,6 +19,10 @@ options:
     type: list
     elements: str
     required: true
+  similarity:
+    description: From which share of equal letters on a name resembles another. Names that begin alike want more of it.
+    type: float
+    default: 0.6
 """
 
 EXAMPLES = r"""
@@ -42,9 +47,11 @@ from ansible.plugins.lookup import LookupBase
 from ansible.utils.vars import load_extra_vars
 
 
-def mistyped(given: Iterable[str], known: Collection[str]) -> list[str]:
+def mistyped(given: Iterable[str], known: Collection[str], similarity: float = 0.6) -> list[str]:
     """The names that are none, each with the one that it resembles most."""
-    close = {name: get_close_matches(name, known, 1) for name in sorted(given) if name not in known}
+    unknown = [name for name in sorted(given) if name not in known]
+    ends = {name: [whole for whole in known if whole.endswith(f"_{name}")] for name in unknown}
+    close = {name: ends[name] or get_close_matches(name, known, 1, similarity) for name in unknown}
     return [f"{name} ({found[0]}?)" for name, found in close.items() if found]
 
 
@@ -53,4 +60,5 @@ class LookupModule(LookupBase):  # type: ignore[misc] # Ansible carries no types
 
     def run(self, terms: list[str], variables: Mapping[str, Any] | None = None, **kwargs: object) -> list[str]:
         """Find them."""
-        return mistyped(load_extra_vars(self._loader), terms)
+        self.set_options(var_options=variables, direct=kwargs)
+        return mistyped(load_extra_vars(self._loader), terms, self.get_option("similarity"))

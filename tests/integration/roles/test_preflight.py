@@ -139,6 +139,12 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
         {"elasticsearch_node_name": "es-9"},
         "elasticsearch_node_name is 'es-9', but elasticsearch_hosts names es-1. Add this node with its address.",
     ),
+    "roles that the others do not know": (
+        "elasticsearch",
+        {"elasticsearch_node_roles": ["data"]},
+        "elasticsearch_node_roles of 'es-1' is ['data'], but elasticsearch_hosts says []. Give its entry there "
+        "the same roles: by them a new cluster knows which nodes to wait for.",
+    ),
     "heap of a node": (
         "elasticsearch",
         {"elasticsearch_heap": "4 GB"},

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
@@ -53,3 +54,21 @@ class TestNumbersOfTheCommandLine:
     def test_days_until_a_certificate_is_made_anew(self) -> None:
         moment = evaluate("__certificate_renewal", ROLES / "certificate", certificate_renewal_days="30")
         assert moment > f"{datetime.now(UTC):%Y%m%d%H%M%SZ}"
+
+
+class TestFounding:
+    @pytest.mark.parametrize(
+        "roles, founders",
+        [
+            ([None, None, None], "node-1,node-2,node-3"),
+            ([["master"], ["data", "ingest"], ["data", "master"]], "node-1,node-3"),
+            ([["data"], [], ["voting_only", "master"]], "node-2,node-3"),
+        ],
+        ids=["no node has roles of its own", "some hold data only", "one has all"],
+    )
+    def test_those_that_may_become_master_found_the_cluster(self, roles: list[list[str] | None], founders: str) -> None:
+        hosts = [host if its is None else {**host, "roles": its} for host, its in zip(HOSTS, roles, strict=True)]
+        template = "lookup('ansible.builtin.template', role_path ~ '/templates/elasticsearch.yml.j2')"
+        text = evaluate(template, elasticsearch_hosts=hosts, __elasticsearch_founding=True)
+        assert f"cluster.initial_master_nodes: {founders}\n" in text
+        assert yaml.safe_load(text)["discovery.seed_hosts"] == [host["address"] for host in HOSTS]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: elasticsearch_object
-short_description: Manage templates, roles and users of an Elasticsearch cluster
+short_description: Manage templates, aliases, repositories, roles and users of an Elasticsearch cluster
 version_added: 0.1.0
 description:
   - Creates, changes and deletes what a cluster keeps by name, described by the body of the cluster's own API.
@@ -28,7 +28,7 @@ options:
       - What the object is.
     type: str
     required: true
-    choices: [component_template, index_template, repository, role, user]
+    choices: [alias, component_template, index_template, repository, role, user]
   name:
     description:
       - Name of the object.
@@ -38,6 +38,8 @@ options:
     description:
       - The object as the API takes it.
       - Each key that is named must have this value, as a whole. Keys that are not named stay as they are.
+      - Of an alias it is C(indices) - every index that it leads to, by its full name, each with its properties, such as
+        C(is_write_index) or C(filter), if any. It comes to lead to these and to no other in one step.
     type: dict
     default: {}
   user_password:
@@ -77,6 +79,18 @@ EXAMPLES = r"""
     body:
       roles: [reader]
     user_password: "{{ alice_password }}"
+
+- name: Lead an alias from yesterday's index to today's
+  simple_analytics.pipeline.elasticsearch_object:
+    url: https://10.0.0.31:9200
+    username: elastic
+    password: "{{ elastic_password }}"
+    ca_path: /etc/elasticsearch/certs/ca.crt
+    kind: alias
+    name: latest
+    body:
+      indices:
+        simple-analytics-events-2026.11.28: {}
 """
 
 RETURN = r"""
@@ -121,6 +135,11 @@ class Change(t.NamedTuple):
 TEMPLATE_DATES = ("created_date", "created_date_millis", "modified_date", "modified_date_millis")
 
 KINDS = {
+    "alias": Kind(
+        "/_alias/",
+        lambda answer, name: {"indices": {index: found["aliases"][name] for index, found in answer.items()}},
+        (),
+    ),
     "component_template": Kind(
         "/_component_template/",
         lambda answer, name: answer["component_templates"][0]["component_template"],
@@ -144,9 +163,26 @@ def normal(kind: str, body: dict[str, t.Any]) -> dict[str, t.Any]:
         result["template"] = {**result["template"], "settings": flatten(result["template"]["settings"])}
     if kind == "repository" and "settings" in result:
         result["settings"] = {key: text(value) for key, value in result["settings"].items()}
+    if kind == "alias" and "indices" in result:
+        result["indices"] = {index: routed(properties) for index, properties in result["indices"].items()}
     if kind == "role" and "indices" in result:
         result["indices"] = [{"allow_restricted_indices": False, **entry} for entry in result["indices"]]
     return result
+
+
+def routed(properties: dict[str, t.Any]) -> dict[str, t.Any]:
+    """An alias's properties as the cluster would list them."""
+    rest = {key: value for key, value in properties.items() if key != "routing"}
+    routing = text(properties.get("routing"))
+    return rest if routing is None else {"index_routing": routing, "search_routing": routing, **rest}
+
+
+def moves(name: str, before: dict[str, t.Any], after: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+    """Of an alias: what one call does at once, so that nobody finds it between two states."""
+    former, wanted = before.get("indices", {}), after.get("indices", {})
+    gone = [{"remove": {"index": index, "alias": name}} for index in former if index not in wanted]
+    changed = {index: properties for index, properties in wanted.items() if former.get(index) != properties}
+    return gone + [{"add": {"index": index, "alias": name, **properties}} for index, properties in changed.items()]
 
 
 def plan(
@@ -176,15 +212,18 @@ def run(module: AnsibleModule, client: Client) -> tuple[bool, dict[str, t.Any], 
         new_password = None
 
     change = plan(kind, current, module.params["body"], state, new_password)
+    calls = [(method, path + suffix, body) for method, suffix, body in change.calls]
+    if kind == "alias" and calls:
+        calls = [("POST", "/_aliases", {"actions": moves(name, change.before, change.after)})]
     if not module.check_mode:
-        for method, suffix, body in change.calls:
-            client.request(method, path + suffix, body)
+        for call in calls:
+            client.request(*call)
     password_changes = state == "present" and new_password is not None
     diff = {
         "before": {**change.before, **({"password": "another"} if current and password_changes else {})},
         "after": {**change.after, **({"password": "the given one"} if password_changes else {})},
     }
-    return bool(change.calls), change.after, diff
+    return bool(calls), change.after, diff
 
 
 def main() -> None:
@@ -201,6 +240,11 @@ def main() -> None:
     )
     if module.params["user_password"] is not None and module.params["kind"] != "user":
         module.fail_json(msg=f"user_password is given for a {module.params['kind']}: only users have one.")
+    alias = module.params["kind"] == "alias" and module.params["state"] == "present"
+    if alias and not isinstance(module.params["body"].get("indices") or None, dict):
+        module.fail_json(
+            msg="body of an alias must name its indices, each with its properties, or {} where it has none."
+        )
     try:
         changed, record, diff = run(module, Client.from_params(module.params))
     except PipelineError as error:

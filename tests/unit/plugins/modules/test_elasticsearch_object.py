@@ -12,6 +12,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elastic
 from ansible_collections.simple_analytics.pipeline.plugins.modules import elasticsearch_object
 from ansible_collections.simple_analytics.pipeline.plugins.modules.elasticsearch_object import (
     flatten,
+    moves,
     normal,
     plan,
     run,
@@ -60,9 +61,35 @@ class TestNormal:
     def test_a_role_says_what_the_cluster_would_fill_in(self) -> None:
         assert normal("role", {"indices": [{"names": ["events"], "privileges": ["read"]}]}) == ROLE
 
+    @pytest.mark.parametrize(
+        "given, listed",
+        [
+            ({}, {}),
+            ({"routing": 1}, {"index_routing": "1", "search_routing": "1"}),
+            ({"routing": "1", "search_routing": "1,2"}, {"index_routing": "1", "search_routing": "1,2"}),
+            ({"is_write_index": True}, {"is_write_index": True}),
+        ],
+    )
+    def test_an_alias_says_of_both_what_is_said_of_routing(self, given: dict[str, t.Any], listed: object) -> None:
+        assert normal("alias", {"indices": {"a": given}}) == {"indices": {"a": listed}}
+
     def test_mappings_stay_as_they_are(self) -> None:
         body = {"template": {"mappings": {"dynamic": False, "properties": {"a": {"ignore_above": 1024}}}}}
         assert normal("index_template", body) == body
+
+
+class TestMoves:
+    def test_an_alias_leads_to_the_wanted_indices_and_to_no_other(self) -> None:
+        before = {"indices": {"a": {}, "b": {"is_write_index": True}, "c": {}}}
+        after = {"indices": {"b": {"is_write_index": False}, "c": {}, "d": {"is_write_index": True}}}
+        assert moves("x", before, after) == [
+            {"remove": {"index": "a", "alias": "x"}},
+            {"add": {"index": "b", "alias": "x", "is_write_index": False}},
+            {"add": {"index": "d", "alias": "x", "is_write_index": True}},
+        ]
+
+    def test_an_alias_that_goes_leads_nowhere(self) -> None:
+        assert moves("x", {"indices": {"a": {}}}, {}) == [{"remove": {"index": "a", "alias": "x"}}]
 
 
 class TestPlan:
@@ -138,10 +165,33 @@ class TestRun:
         cluster.get.assert_called_once_with("/_security/role/a%2Fb")
 
     @pytest.mark.parametrize(
+        "params, action",
+        [
+            ({"body": {"indices": {"b": {}}}}, {"add": {"index": "b", "alias": "x"}}),
+            ({"state": "absent"}, None),
+        ],
+    )
+    def test_moves_an_alias_in_one_call(self, params: dict[str, t.Any], action: dict[str, t.Any] | None) -> None:
+        cluster = client({"a": {"aliases": {"x": {}}}})
+        assert run(module(kind="alias", name="x", **params), cluster)[0] is True
+        actions = [{"remove": {"index": "a", "alias": "x"}}, *([action] if action else [])]
+        assert cluster.mock_calls == [
+            call.get("/_alias/x"),
+            call.request("POST", "/_aliases", {"actions": actions}),
+        ]
+
+    def test_leaves_an_alias_alone_that_leads_there(self) -> None:
+        cluster = client({"a": {"aliases": {"x": {"filter": {"term": {"b": 1}}}}}})
+        body = {"indices": {"a": {"filter": {"term": {"b": 1}}}}}
+        assert run(module(kind="alias", name="x", body=body), cluster)[:2] == (False, body)
+        cluster.request.assert_not_called()
+
+    @pytest.mark.parametrize(
         "kind, answer",
         [
             ("component_template", {"component_templates": [{"name": "x", "component_template": {"version": 2}}]}),
             ("index_template", {"index_templates": [{"name": "x", "index_template": {"version": 2}}]}),
+            ("repository", {"x": {"version": 2}}),
             ("role", {"x": {"version": 2}}),
             ("user", {"x": {"version": 2}}),
         ],
@@ -203,13 +253,15 @@ class TestMain:
             ({"kind": "pipeline", "name": "x"}, "value of kind must be one of"),
             ({"kind": "role"}, "missing required arguments: name"),
             ({"kind": "role", "name": "x", "user_password": "new-password"}, "only users have one"),
+            ({"kind": "alias", "name": "x", "body": {"indices": ["a"]}}, "must name its indices, each"),
+            ({"kind": "alias", "name": "x"}, "must name its indices, each"),
         ],
     )
     def test_refuses(
         self,
         monkeypatch: pytest.MonkeyPatch,
         capfd: pytest.CaptureFixture[str],
-        params: dict[str, str],
+        params: dict[str, t.Any],
         message: str,
     ) -> None:
         result = Mock()

@@ -45,6 +45,8 @@ options:
   user_password:
     description:
       - Password of the user, when O(kind=user). It is set when the cluster does not let the user in with it.
+      - The cluster lets nobody in who is disabled. Such a user's password is set together with another change only,
+        such as the one that enables the user.
     type: str
   state:
     description:
@@ -195,7 +197,8 @@ def plan(
     if current is None or after != before:
         secret = {} if new_password is None else {"password": new_password}
         return Change(before, after, [("PUT", "", {**after, **secret})])
-    if new_password is not None:
+    # A disabled user is let in with no password, so none can be told from another.
+    if new_password is not None and after.get("enabled", True):
         # Users that come with the cluster cannot be written, but their passwords can.
         return Change(before, after, [("PUT", "/_password", {"password": new_password})])
     return Change(before, after, [])
@@ -208,7 +211,7 @@ def run(module: AnsibleModule, client: Client) -> tuple[bool, dict[str, t.Any], 
     # Asked for a user that does not exist, some versions answer an empty object.
     current = KINDS[kind].unwrap(answer, name) if answer else None
     new_password = module.params["user_password"]
-    if current and new_password is not None and client.accepts(name, new_password):
+    if current and current.get("enabled", True) and new_password is not None and client.accepts(name, new_password):
         new_password = None
 
     change = plan(kind, current, module.params["body"], state, new_password)
@@ -218,7 +221,7 @@ def run(module: AnsibleModule, client: Client) -> tuple[bool, dict[str, t.Any], 
     if not module.check_mode:
         for call in calls:
             client.request(*call)
-    password_changes = state == "present" and new_password is not None
+    password_changes = state == "present" and new_password is not None and bool(calls)
     diff = {
         "before": {**change.before, **({"password": "another"} if current and password_changes else {})},
         "after": {**change.after, **({"password": "the given one"} if password_changes else {})},
@@ -242,9 +245,7 @@ def main() -> None:
         module.fail_json(msg=f"user_password is given for a {module.params['kind']}: only users have one.")
     alias = module.params["kind"] == "alias" and module.params["state"] == "present"
     if alias and not isinstance(module.params["body"].get("indices") or None, dict):
-        module.fail_json(
-            msg="body of an alias must name its indices, each with its properties, or {} where it has none."
-        )
+        module.fail_json(msg="body of an alias must name its indices, each with its properties.")
     try:
         changed, record, diff = run(module, Client.from_params(module.params))
     except PipelineError as error:

@@ -119,6 +119,14 @@ class TestPlan:
         change = plan("user", current, {}, "present", "new-password")
         assert change.calls == [("PUT", "/_password", {"password": "new-password"})]
 
+    def test_a_disabled_user_s_password_cannot_be_told_from_another(self) -> None:
+        current = {"roles": ["reader"], "enabled": False}
+        assert plan("user", current, {"roles": ["reader"]}, "present", "new-password").calls == []
+
+    def test_sets_the_password_of_a_user_who_is_enabled_again(self) -> None:
+        change = plan("user", {"enabled": False}, {"enabled": True}, "present", "new-password")
+        assert change.calls == [("PUT", "", {"enabled": True, "password": "new-password"})]
+
     def test_deletes_what_is_there(self) -> None:
         assert plan("role", ROLE, {}, "absent", None) == (ROLE, {}, [("DELETE", "", None)])
 
@@ -206,6 +214,13 @@ class TestRun:
         cluster = client({"reader": {"username": "reader", "roles": ["reader"]}})
         assert run(module(**self.USER_PARAMS), cluster)[0] is False
         cluster.accepts.assert_called_once_with("reader", "new-password")
+
+    def test_does_not_try_the_password_of_a_disabled_user(self) -> None:
+        disabled = {"roles": ["reader"], "enabled": False}
+        cluster = client({"reader": disabled}, accepts=False)
+        params = {**self.USER_PARAMS, "body": disabled}
+        assert run(module(**params), cluster) == (False, disabled, {"before": disabled, "after": disabled})
+        cluster.accepts.assert_not_called()
 
     def test_sets_a_password_that_does_not_and_never_shows_it(self) -> None:
         cluster = client({"reader": {"username": "reader", "roles": ["reader"]}}, accepts=False)

@@ -72,3 +72,19 @@ class TestFounding:
         text = evaluate(template, elasticsearch_hosts=hosts, __elasticsearch_founding=True)
         assert f"cluster.initial_master_nodes: {founders}\n" in text
         assert yaml.safe_load(text)["discovery.seed_hosts"] == [host["address"] for host in HOSTS]
+
+
+class TestAllocation:
+    """The node whose turn it is may not have come back, and another may be away."""
+
+    def test_all_other_nodes_are_asked(self) -> None:
+        asked = task("allocation", "Set which shards may move")
+        assert evaluate(asked["loop"][3:-3]) == ["192.0.2.2", "192.0.2.3"]
+        assert asked["ansible.builtin.uri"]["url"].startswith("https://{{ item }}:9200/")
+
+    @pytest.mark.parametrize("statuses, enough", [((-1, 200), True), ((-1, 503), False)])
+    def test_one_that_answers_is_enough(self, statuses: tuple[int, ...], enough: bool) -> None:
+        assert task("allocation", "Set which shards may move")["failed_when"] is False
+        condition = task("allocation", "Demand that a node took it")["ansible.builtin.assert"]["that"]
+        results = [{"status": status} for status in statuses]
+        assert evaluate(condition, __elasticsearch_allocated={"results": results}) is enough

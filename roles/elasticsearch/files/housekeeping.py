@@ -36,20 +36,22 @@ REQUEST_SECONDS = 60
 
 class Cluster:
     def __init__(self, url: str, authority: str, user: str, password: str) -> None:
-        node = url_to_node_config(url).replace(ca_certs=authority, request_timeout=REQUEST_SECONDS)
+        node = url_to_node_config(url).replace(ca_certs=authority)
         self._transport = Transport([node])
         self._headers = {"accept": "application/json", "authorization": basic_auth_to_header((user, password))}
 
-    def ask(self, method: str, path: str, body: dict[str, Any] | None = None, there_already: str = "") -> Any:  # noqa: ANN401 - JSON
-        """The answer; None where the error of this type says that another node has done it."""
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None, unless: str = "") -> Any:  # noqa: ANN401 - JSON
+        """The answer; None where it is an error of this type. What is to go may be gone: another node has done it."""
         headers = {**self._headers, **({"content-type": "application/json"} if body else {})}
+        # A snapshot goes when those that run have ended, file by file, and on S3 that takes long.
+        seconds = SNAPSHOT_SECONDS if method == "DELETE" else REQUEST_SECONDS
         try:
-            answer = self._transport.perform_request(method, path, body=body, headers=headers)
+            answer = self._transport.perform_request(method, path, body=body, headers=headers, request_timeout=seconds)
         except TransportError as error:
             raise SystemExit(f"Failed to {method} {path}: {error}") from error
-        if there_already and answer.meta.status == 400 and answer.body["error"]["type"] == there_already:
+        if unless and answer.meta.status == 400 and answer.body["error"]["type"] == unless:
             return None
-        if answer.meta.status >= 300:
+        if answer.meta.status >= 300 and (method, answer.meta.status) != ("DELETE", 404):
             raise SystemExit(f"Failed to {method} {path}: {answer.meta.status} {json.dumps(answer.body)}")
         return answer.body
 
@@ -80,8 +82,22 @@ def retain(cluster: Cluster, today: date, days: int, check: bool) -> list[str]:
     gone = over([index["name"] for index in there], today, days)
     for index in gone:
         if not check:
-            cluster.ask("DELETE", f"/{quote(index)}?ignore_unavailable=true")
+            remove(cluster, index)
     return [f"{index} {'would be ' if check else ''}removed" for index in gone]
+
+
+def remove(cluster: Cluster, index: str) -> None:
+    """Waits for a snapshot that reads the index: left to the next night, it might meet that night's again."""
+    path, deadline = f"/{quote(index)}?ignore_unavailable=true", 0.0
+    while cluster.ask("DELETE", path, unless="snapshot_in_progress_exception") is None:
+        if not deadline:
+            print(f"{index} waits for the end of a snapshot that reads it", flush=True)
+            deadline = time.monotonic() + SNAPSHOT_SECONDS
+        if time.monotonic() > deadline:
+            raise SystemExit(
+                f"A snapshot still reads {index} after {SNAPSHOT_SECONDS // 3600} hours; it goes next time."
+            )
+        time.sleep(POLL_SECONDS)
 
 
 def snapshot(cluster: Cluster, today: date, repository: str, keep: int, check: bool) -> list[str]:
@@ -97,7 +113,7 @@ def snapshot(cluster: Cluster, today: date, repository: str, keep: int, check: b
         there[name] = {"state": "SUCCESS", "indices": cluster.ask("GET", f"/_resolve/index/{INDICES}")["indices"]}
         if not check:
             chosen = {"indices": ALIAS, "ignore_unavailable": True, "include_global_state": False}
-            cluster.ask("PUT", f"{path}/{name}", chosen, there_already="invalid_snapshot_name_exception")
+            cluster.ask("PUT", f"{path}/{name}", chosen, unless="invalid_snapshot_name_exception")
     if not check:
         there[name] = whole(cluster, f"{path}/{name}")
     counts = {each: len(found["indices"]) for each, found in there.items() if found["state"] == "SUCCESS"}

@@ -6,8 +6,10 @@ import importlib.util
 from datetime import date
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from elastic_transport import Transport
 
 PROGRAM = Path(__file__).resolve().parents[3] / "roles" / "elasticsearch" / "files" / "housekeeping.py"
 spec = importlib.util.spec_from_file_location("housekeeping", PROGRAM)
@@ -29,14 +31,18 @@ class Cluster:
         self.indices, self.state = indices, state
         self.snapshots = dict.fromkeys(snapshots, (30, "SUCCESS")) | ({broken: (30, "PARTIAL")} if broken else {})
         self.told: list[tuple[str, str]] = []
+        self.busy = 0  # how often a snapshot is still in the way
 
     def ask(
-        self, method: str, path: str, body: dict[str, Any] | None = None, there_already: str = ""
-    ) -> dict[str, Any]:
+        self, method: str, path: str, body: dict[str, Any] | None = None, unless: str = ""
+    ) -> dict[str, Any] | None:
+        if unless == "snapshot_in_progress_exception" and self.busy:
+            self.busy -= 1
+            return None
         if method != "GET":
             self.told.append((method, path))
             if body is not None:
-                assert there_already
+                assert unless
                 self.snapshots[path.removeprefix(f"{REPOSITORY}/")] = (len(self.indices), self.state)
             return {}
         if path.startswith("/_resolve"):
@@ -53,6 +59,34 @@ class Cluster:
 
 def of(day: str, number: str = "") -> str:
     return f"simple-analytics-events-{day}{number}"
+
+
+class TestAsk:
+    """What is made of the cluster's answers."""
+
+    def ask(self, monkeypatch: pytest.MonkeyPatch, status: int, method: str, **arguments: str) -> tuple[Any, Mock]:
+        answer = Mock(meta=Mock(status=status), body={"error": {"type": "why"}})
+        transport = Mock(spec=Transport, **{"perform_request.return_value": answer})
+        monkeypatch.setattr(housekeeping, "Transport", Mock(return_value=transport))
+        cluster = housekeeping.Cluster("https://192.0.2.1:9200", "ca.crt", "housekeeper", "password")
+        return cluster.ask(method, "/a", **arguments), transport.perform_request
+
+    def test_what_is_gone_when_it_is_to_go_is_no_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.ask(monkeypatch, 404, "DELETE")
+
+    @pytest.mark.parametrize("status, method", [(404, "GET"), (400, "DELETE"), (403, "DELETE")])
+    def test_any_other_refusal_is_one(self, monkeypatch: pytest.MonkeyPatch, status: int, method: str) -> None:
+        with pytest.raises(SystemExit, match=f"Failed to {method} /a: {status} .*why"):
+            self.ask(monkeypatch, status, method)
+
+    def test_an_error_that_is_expected_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert self.ask(monkeypatch, 400, "DELETE", unless="why")[0] is None
+
+    @pytest.mark.parametrize("method, seconds", [("GET", 60), ("DELETE", 12 * 3600)])
+    def test_a_removal_may_take_as_long_as_a_snapshot(
+        self, monkeypatch: pytest.MonkeyPatch, method: str, seconds: int
+    ) -> None:
+        assert self.ask(monkeypatch, 200, method)[1].call_args.kwargs["request_timeout"] == seconds
 
 
 class TestRetention:
@@ -74,6 +108,24 @@ class TestRetention:
         cluster = Cluster(of("2026.11.01"), of("2026.11.28"))
         assert housekeeping.retain(cluster, TODAY, 7, check=False) == [f"{of('2026.11.01')} removed"]
         assert cluster.told == [("DELETE", f"/{of('2026.11.01')}?ignore_unavailable=true")]
+
+    def test_it_waits_for_a_snapshot_and_says_so_once(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        pause = Mock()
+        monkeypatch.setattr(housekeeping.time, "sleep", pause)
+        cluster = Cluster(of("2026.11.01"))
+        cluster.busy = 2
+        assert housekeeping.retain(cluster, TODAY, 7, check=False) == [f"{of('2026.11.01')} removed"]
+        assert capsys.readouterr().out == f"{of('2026.11.01')} waits for the end of a snapshot that reads it\n"
+        assert pause.call_count == 2
+
+    def test_it_does_not_wait_for_ever(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(housekeeping, "time", Mock(monotonic=Mock(side_effect=[0, 0, 12 * 3600 + 1])))
+        cluster = Cluster(of("2026.11.01"))
+        cluster.busy = 9
+        with pytest.raises(SystemExit, match=f"still reads {of('2026.11.01')} after 12 hours; it goes next time"):
+            housekeeping.retain(cluster, TODAY, 7, check=False)
 
     def test_a_check_deletes_nothing(self) -> None:
         cluster = Cluster(of("2026.11.01"))

@@ -28,9 +28,18 @@ def load(path: str, role: Path = ROLE) -> Any:  # noqa: ANN401 - YAML
     return DataLoader().load_from_file(str(role / path), trusted_as_template=True)
 
 
-def evaluate(expression: str, role: Path = ROLE, **variables: object) -> Any:  # noqa: ANN401 - whatever it comes to
+def templar(role: Path, variables: dict[str, object]) -> Templar:
     known = {**load("defaults/main.yml", role), **load("vars/main.yml", role), **GIVEN, **variables}
-    return Templar(loader=DataLoader(), variables=known).template(trust_as_template("{{ " + expression + " }}"))
+    return Templar(loader=DataLoader(), variables=known)
+
+
+def evaluate(expression: str, role: Path = ROLE, **variables: object) -> Any:  # noqa: ANN401 - whatever it comes to
+    return templar(role, variables).template(trust_as_template("{{ " + expression + " }}"))
+
+
+def holds(condition: str, **variables: object) -> bool:
+    """As in `when`, which takes a backslash otherwise than a template."""
+    return bool(templar(ROLE, variables).evaluate_conditional(condition))
 
 
 def task(file: str, name: str) -> dict[str, Any]:
@@ -49,7 +58,7 @@ class TestNumbersOfTheCommandLine:
     @pytest.mark.parametrize("count, wanted", [("262144", True), ("0", False)])
     def test_memory_maps(self, count: str, wanted: bool) -> None:
         condition = task("configure", "Set the limit of memory maps")["when"]
-        assert evaluate(condition, elasticsearch_max_map_count=count) is wanted
+        assert holds(condition, elasticsearch_max_map_count=count) is wanted
 
     def test_days_until_a_certificate_is_made_anew(self) -> None:
         moment = evaluate("__certificate_renewal", ROLES / "certificate", certificate_renewal_days="30")
@@ -87,4 +96,14 @@ class TestAllocation:
         assert task("allocation", "Set which shards may move")["failed_when"] is False
         condition = task("allocation", "Demand that a node took it")["ansible.builtin.assert"]["that"]
         results = [{"status": status} for status in statuses]
-        assert evaluate(condition, __elasticsearch_allocated={"results": results}) is enough
+        assert holds(condition, __elasticsearch_allocated={"results": results}) is enough
+
+
+class TestKeystore:
+    @pytest.mark.parametrize(
+        "value, kept, changes",
+        [("a", "a", False), (5, "5", False), ("a\n", "a", False), (" a ", " a ", False), ("a", "b", True)],
+    )
+    def test_only_another_value_is_written(self, value: object, kept: str, changes: bool) -> None:
+        condition = task("configure", "Keep secure settings")["when"]
+        assert holds(condition, item={"rc": 0, "stdout": kept, "item": {"value": value}}) is changes

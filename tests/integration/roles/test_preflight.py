@@ -139,6 +139,12 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
         {"elasticsearch_node_name": "es-9"},
         "elasticsearch_node_name is 'es-9', but elasticsearch_hosts names es-1. Add this node with its address.",
     ),
+    "nobody keeps house": (
+        "elasticsearch",
+        {"elasticsearch_users": {"reader": {"roles": ["reader"]}}},
+        "elasticsearch_users names reader, and no housekeeper, who removes old indices and takes snapshots. "
+        "Add it with the role housekeeper, as the role's defaults have it.",
+    ),
     "roles that the others do not know": (
         "elasticsearch",
         {"elasticsearch_node_roles": ["data"]},

@@ -88,3 +88,11 @@ def test_a_day_comes_back_beside_itself(landscape: Landscape, snapshot: str) -> 
     assert ours == theirs > 0
     assert landscape.elasticsearch("reader", "/simple-analytics-events/_count")["count"] == found
     assert re.search(r"^elasticsearch-1 .*changed=0", landscape.playbook("restore", *day), flags=re.MULTILINE)
+
+
+def test_the_night_s_unit_takes_a_snapshot(landscape: Landscape, snapshot: str) -> None:
+    path = f"/_snapshot/simple-analytics/{snapshot}"
+    landscape.elasticsearch("elastic", path, "DELETE")
+    on_the_node("systemctl", "start", "simple-analytics-snapshot.service")
+    (found,) = landscape.elasticsearch("housekeeper", path)["snapshots"]
+    assert (found["snapshot"], found["state"]) == (snapshot, "SUCCESS")

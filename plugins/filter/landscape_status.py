@@ -125,7 +125,8 @@ def cluster(found: Mapping[str, Any], now: datetime, limits: Limits) -> Iterator
     if not found:  # a limit left them out
         return
     best = max(found.values(), key=lambda node: node["health"]["nodes"])
-    do = "`GET _cluster/allocation/explain` says why a shard is nowhere"
+    alive = best["health"]["nodes"]
+    do = "`GET _cluster/allocation/explain` says why a shard is nowhere" if alive else "mend the nodes first, as below"
     yield Check("cluster", bool(best["health"]["done"]), best["health"]["summary"], do)
     for host, node in found.items():
         if not node["health"]["nodes"]:

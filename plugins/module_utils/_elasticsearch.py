@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
@@ -21,6 +22,7 @@ except ImportError:
 else:
     HAS_ELASTIC_TRANSPORT = True
 
+OBJECT = re.compile(r"^<?[\w.]*HTTPS?Connection\b.*?: (?=[A-Z])")
 # As long as a node itself waits for its master and for the others.
 REQUEST_SECONDS = 30
 CONNECTION_SPEC: dict[str, t.Any] = {
@@ -114,7 +116,7 @@ class Client:
         try:
             response = self._transport.perform_request(method, path, body=content, headers=headers)
         except TransportError as error:
-            raise ElasticsearchError(method, path, str(error)) from error
+            raise ElasticsearchError(method, path, _silence(error)) from error
         return response.meta.status, response.body or {}
 
 
@@ -141,6 +143,11 @@ def text(value: object) -> object:
 def _tls(url: str, ca_path: str | None) -> dict[str, str]:
     # Without an authority of its own the library falls back to the system's.
     return {"ca_certs": ca_path} if ca_path and url.startswith("https:") else {}
+
+
+def _silence(error: TransportError) -> str:
+    """Why there is no answer, without the names of a library's objects."""
+    return f"{str(error).split(' caused by: ')[0]}: {OBJECT.sub('', str(error.message))}"
 
 
 def _reason(answer: object) -> str:

@@ -317,7 +317,8 @@ def main() -> None:
         cluster = Cluster(Client.from_params(params), params["slices"], params["rate"] or -1)
         result, broken = run(module, cluster)
     except ElasticsearchError as error:
-        module.fail_json(msg=f"{error} The same call goes on where this one was.", passing=error.passing)
+        goes_on = ". The same call goes on where this one was." if error.passing else ""
+        module.fail_json(msg=f"{error}{goes_on}", passing=error.passing)
     except PipelineError as error:
         module.fail_json(msg=str(error), passing=error.passing)
     if broken:

@@ -234,7 +234,8 @@ def main() -> None:
     try:
         result = run(module, Cluster(Client.from_params(module.params), module.params["repository"]))
     except ElasticsearchError as error:
-        module.fail_json(msg=f"{error} The same call goes on where this one was.", passing=error.passing)
+        goes_on = ". The same call goes on where this one was." if error.passing else ""
+        module.fail_json(msg=f"{error}{goes_on}", passing=error.passing)
     except PipelineError as error:
         module.fail_json(msg=str(error), passing=error.passing)
     module.exit_json(**result)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils import _elasticsearch
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client, ElasticsearchError
+from elastic_transport import ConnectionError as NoConnection
 from elastic_transport import ConnectionTimeout, Transport
 
 ELASTIC = "Basic ZWxhc3RpYzpzZWNyZXQ="
@@ -77,6 +78,15 @@ class TestRequest:
         with pytest.raises(ElasticsearchError, match="Failed to GET /: Connection timed out") as caught:
             client(wire).request("GET", "/")
         assert caught.value.status is None
+
+    @pytest.mark.parametrize(
+        "name", ["HTTPSConnection(host='a', port=1)", "<urllib3.HTTPConnection at 0x7f>"]
+    )
+    def test_the_cause_is_told_without_a_librarys_objects(self, name: str) -> None:
+        wire = Wire(0, failure=NoConnection(f"{name}: Failed to establish: refused", errors=(OSError("refused"),)))
+        with pytest.raises(ElasticsearchError) as caught:
+            client(wire).request("GET", "/")
+        assert str(caught.value) == "Failed to GET /: Connection error: Failed to establish: refused"
 
 
 class TestGet:

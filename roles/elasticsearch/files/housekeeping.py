@@ -100,8 +100,15 @@ def remove(cluster: Cluster, index: str) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def snapshot(cluster: Cluster, today: date, repository: str, keep: int, check: bool) -> list[str]:
-    path, name = f"/_snapshot/{quote(repository)}", f"{SNAPSHOT}{today:%Y.%m.%d}"
+def named(today: date, label: str) -> str:
+    """The snapshot's name, by which those of a day are sorted into it."""
+    if not re.fullmatch(r"[a-z0-9-]*", label):
+        raise SystemExit(f"'{label}' is no label: give small letters, digits and hyphens.")
+    return f"{SNAPSHOT}{today:%Y.%m.%d}{'-' if label else ''}{label}"
+
+
+def snapshot(cluster: Cluster, name: str, repository: str, keep: int, check: bool) -> list[str]:
+    path = f"/_snapshot/{quote(repository)}"
     there = {found["snapshot"]: found for found in cluster.ask("GET", f"{path}/*")["snapshots"]}
     said = []
     if there.get(name, {}).get("state") in BROKEN:
@@ -156,6 +163,7 @@ def main() -> None:
     retention.add_argument("--days", type=int, required=True)
     snapshots = jobs.add_parser("snapshot", help="take the day's snapshot")
     snapshots.add_argument("--repository", required=True)
+    snapshots.add_argument("--label", default="", help="end of its name, for one more on the same day")
     snapshots.add_argument("--keep", type=int, required=True, help="how many snapshots stay")
     given = parser.parse_args()
     cluster = Cluster(given.url, given.authority, given.user, password())
@@ -163,7 +171,8 @@ def main() -> None:
     if given.job == "retention":
         said = retain(cluster, today, given.days, given.check)
     else:
-        said = snapshot(cluster, today, given.repository, given.keep, given.check)
+        name = named(today, given.label)
+        said = snapshot(cluster, name, given.repository, given.keep, given.check) or [f"nothing to do: {name} is there"]
     print("\n".join(said) or "nothing to do")
 
 

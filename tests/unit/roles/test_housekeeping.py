@@ -139,7 +139,7 @@ DAYS = tuple(of(f"2026.11.{day:02}") for day in range(1, 29))
 class TestSnapshot:
     def test_one_a_day_and_the_oldest_goes(self) -> None:
         cluster = Cluster(*DAYS, snapshots=(of("2026.11.26"), of("2026.11.27"), "by-hand"))
-        said = housekeeping.snapshot(cluster, TODAY, "backup", 2, check=False)
+        said = housekeeping.snapshot(cluster, of("2026.11.28"), "backup", 2, check=False)
         assert said == [f"{of('2026.11.28')} taken", f"{of('2026.11.26')} removed"]
         assert cluster.told == [
             ("PUT", f"{REPOSITORY}/{of('2026.11.28')}"),
@@ -148,26 +148,36 @@ class TestSnapshot:
 
     def test_the_second_of_a_day_is_none(self) -> None:
         cluster = Cluster(*DAYS, snapshots=(of("2026.11.28"),))
-        assert housekeeping.snapshot(cluster, TODAY, "backup", 2, check=False) == []
+        assert housekeeping.snapshot(cluster, of("2026.11.28"), "backup", 2, check=False) == []
         assert cluster.told == []
 
     def test_a_check_takes_none(self) -> None:
         cluster = Cluster(*DAYS, snapshots=(of("2026.11.27"),))
-        said = housekeeping.snapshot(cluster, TODAY, "backup", 1, check=True)
+        said = housekeeping.snapshot(cluster, of("2026.11.28"), "backup", 1, check=True)
         assert said == [f"{of('2026.11.28')} would be taken", f"{of('2026.11.27')} would be removed"]
         assert cluster.told == []
 
     def test_one_that_failed_is_an_error_and_removes_none(self) -> None:
         cluster = Cluster(*DAYS, state="PARTIAL", snapshots=(of("2026.11.27"),))
         with pytest.raises(SystemExit, match=f"{of('2026.11.28')} is PARTIAL, and is taken anew next time: .*why"):
-            housekeeping.snapshot(cluster, TODAY, "backup", 1, check=False)
+            housekeeping.snapshot(cluster, of("2026.11.28"), "backup", 1, check=False)
         assert [method for method, _ in cluster.told] == ["PUT"]
 
     def test_one_that_is_not_whole_is_taken_anew_and_does_not_count(self) -> None:
         cluster = Cluster(*DAYS, snapshots=(of("2026.11.27"),), broken=of("2026.11.28"))
-        said = housekeeping.snapshot(cluster, TODAY, "backup", 2, check=False)
+        said = housekeeping.snapshot(cluster, of("2026.11.28"), "backup", 2, check=False)
         assert said == [f"{of('2026.11.28')} is PARTIAL and removed", f"{of('2026.11.28')} taken"]
 
     def test_none_goes_while_the_last_lacks_most_of_what_was_there(self) -> None:
         cluster = Cluster(of("2026.11.28"), snapshots=(of("2026.11.26"), of("2026.11.27")))
-        assert housekeeping.snapshot(cluster, TODAY, "backup", 1, check=False) == [f"{of('2026.11.28')} taken"]
+        assert housekeeping.snapshot(cluster, of("2026.11.28"), "backup", 1, check=False) == [
+            f"{of('2026.11.28')} taken"
+        ]
+
+    def test_one_more_of_the_day_is_sorted_after_it(self) -> None:
+        name = housekeeping.named(TODAY, "before-upgrade")
+        assert of("2026.11.28") == housekeeping.named(TODAY, "") < name < of("2026.11.29")
+
+    def test_what_can_be_no_name_is_refused(self) -> None:
+        with pytest.raises(SystemExit, match="'Before Upgrade' is no label"):
+            housekeeping.named(TODAY, "Before Upgrade")

@@ -79,9 +79,7 @@ class TestRequest:
             client(wire).request("GET", "/")
         assert caught.value.status is None
 
-    @pytest.mark.parametrize(
-        "name", ["HTTPSConnection(host='a', port=1)", "<urllib3.HTTPConnection at 0x7f>"]
-    )
+    @pytest.mark.parametrize("name", ["HTTPSConnection(host='a', port=1)", "<urllib3.HTTPConnection at 0x7f>"])
     def test_the_cause_is_told_without_a_librarys_objects(self, name: str) -> None:
         wire = Wire(0, failure=NoConnection(f"{name}: Failed to establish: refused", errors=(OSError("refused"),)))
         with pytest.raises(ElasticsearchError) as caught:

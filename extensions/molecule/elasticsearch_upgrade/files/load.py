@@ -25,7 +25,8 @@ BATCH = 10
 class User:
     def __init__(self, name: str, password: str, authority: str, urls: list[str]) -> None:
         nodes = [url_to_node_config(url).replace(ca_certs=authority, request_timeout=20) for url in urls]
-        self._transport = Transport(nodes, max_retries=2 * len(urls))
+        # A node that closes is passed over for another; an answer that refuses counts as one.
+        self._transport = Transport(nodes, max_retries=2 * len(urls), retry_on_status=())
         self._authorization = basic_auth_to_header((name, password))
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:  # noqa: ANN401 - JSON

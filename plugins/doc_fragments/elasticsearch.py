@@ -10,7 +10,7 @@ class ModuleDocFragment:
 options:
   url:
     description:
-      - Addresses of the cluster's nodes, with scheme and port. The first that answers is used.
+      - Addresses of the cluster's nodes, with scheme and port. Any that answers is used.
     type: list
     elements: str
     required: true

@@ -23,6 +23,9 @@ attributes:
   diff_mode:
     description: There is nothing to compare.
     support: none
+  idempotent:
+    description: It changes nothing.
+    support: full
 options:
   nodes:
     description:

@@ -22,6 +22,9 @@ attributes:
   diff_mode:
     description: Returns the object before and after.
     support: full
+  idempotent:
+    description: An object that is as described stays, and so does a password that the cluster takes.
+    support: full
 options:
   kind:
     description:

@@ -16,7 +16,8 @@ description:
   - What is written meanwhile is copied in further passes. For the last of them writes to the source are blocked, until
     both are compared, by the number of documents and by a checksum over their ids and versions, and all aliases are
     switched in one step. Logstash sends again what the block turns away.
-  - Versions are those of the source, so a document that is in both is older or the same in neither.
+  - Most of both is read before that, so that writes wait for what came since, however large the index is.
+  - Versions are those of the source, so that no pass replaces a document by an older one.
   - What it knows stands in the cluster. A run that was interrupted, or whose copying task was lost with its node, is
     gone on with by the same call, and one that is finished does nothing.
   - Documents must not be deleted from the source meanwhile, since a copy does not see that. The comparison does, and

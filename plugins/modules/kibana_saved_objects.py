@@ -24,6 +24,9 @@ attributes:
   diff_mode:
     description: Returns the objects that change, before and after, with the JSON that lies in their texts read.
     support: full
+  idempotent:
+    description: Objects that are as described stay.
+    support: full
 options:
   url:
     description:

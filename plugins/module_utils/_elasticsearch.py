@@ -147,7 +147,7 @@ def _tls(url: str, ca_path: str | None) -> dict[str, str]:
 
 def _silence(error: TransportError) -> str:
     """Why there is no answer, without the names of a library's objects."""
-    return f"{str(error).split(' caused by: ')[0]}: {OBJECT.sub('', str(error.message))}"
+    return f"{str(error).partition(' caused by: ')[0]}: {OBJECT.sub('', str(error.message))}"
 
 
 def _reason(answer: object) -> str:

@@ -315,41 +315,46 @@ def page(template: Path, content: Json) -> str:
     return environment.get_template(template.name).render(content)
 
 
-def published(file: Path, events: int, bucket: str, region: str, endpoint: str | None, hours: float | None) -> Json:
-    """Keep the page. With `hours`, the address at which anybody finds it for so long.
+class Shelf:
+    """Where the pages are kept: under a prefix of the bucket."""
 
-    An index that was lost must not empty the page that was made of it.
-    """
-    s3 = boto3.client("s3", region_name=region, endpoint_url=endpoint, config=Config(signature_version="s3v4"))
-    key = PREFIX + file.name
-    try:
-        if not events and known_events(s3, bucket, key):
-            raise SystemExit(
-                f"The index has nothing of this time, but s3://{bucket}/{key} shows events of it, and stays."
-                " Was the index lost? Restore it, or remove that page."
-            )
-        s3.put_object(
-            Bucket=bucket,
-            Key=key,
-            Body=file.read_bytes(),
-            ContentType="text/html; charset=utf-8",
-            Metadata={COUNTED: str(events)},
+    def __init__(self, bucket: str, region: str, endpoint: str | None) -> None:
+        self._bucket = bucket
+        self._s3 = boto3.client(
+            "s3", region_name=region, endpoint_url=endpoint, config=Config(signature_version="s3v4")
         )
-        if hours is None:  # a journal is no place for it
-            return {}
-        asked = {"Bucket": bucket, "Key": key}
-        link = s3.generate_presigned_url("get_object", Params=asked, ExpiresIn=round(hours * 3600))
-        return {"link": link, "link_hours": hours}
-    except (BotoCoreError, ClientError) as error:
-        raise SystemExit(f"{file} is made, but could not be kept as s3://{bucket}/{key}: {error}") from error
 
+    def address(self, name: str) -> str:
+        return f"s3://{self._bucket}/{PREFIX}{name}"
 
-def known_events(s3: Any, bucket: str, key: str) -> int:  # noqa: ANN401 - boto3 makes its clients' types at run time
-    """How many the page that is there already is made of."""
-    found = s3.list_objects_v2(Bucket=bucket, Prefix=key).get("Contents", [])
-    if key not in [each["Key"] for each in found]:
-        return 0
-    return int(s3.head_object(Bucket=bucket, Key=key)["Metadata"].get(COUNTED, 0))
+    def events(self, name: str) -> int:
+        """How many the page that is there already is made of."""
+        key = PREFIX + name
+        try:
+            found = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=key).get("Contents", [])
+            if key not in [each["Key"] for each in found]:
+                return 0
+            return int(self._s3.head_object(Bucket=self._bucket, Key=key)["Metadata"].get(COUNTED, 0))
+        except (BotoCoreError, ClientError) as error:
+            raise SystemExit(f"Failed to look for {self.address(name)}: {error}") from error
+
+    def keep(self, file: Path, events: int) -> None:
+        try:
+            self._s3.put_object(
+                Bucket=self._bucket,
+                Key=PREFIX + file.name,
+                Body=file.read_bytes(),
+                ContentType="text/html; charset=utf-8",
+                Metadata={COUNTED: str(events)},
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise SystemExit(f"{file} is made, but could not be kept as {self.address(file.name)}: {error}") from error
+
+    def link(self, name: str, hours: float) -> str:
+        """The address at which anybody finds it for so long."""
+        asked = {"Bucket": self._bucket, "Key": PREFIX + name}
+        link: str = self._s3.generate_presigned_url("get_object", Params=asked, ExpiresIn=round(hours * 3600))
+        return link
 
 
 def password() -> str:
@@ -390,10 +395,20 @@ def main() -> None:
         "panels": view(panels, ours, theirs, span),
     }
     file: Path = given.folder / f"{given.name}-{span.period.name}-{span.last}.html"
-    file.write_text(page(given.template, content), encoding="utf-8")
+    shelf = Shelf(given.bucket, given.region, given.endpoint)
     events = sum(answer["doc_count"] for answer in ours)
-    link = published(file, events, given.bucket, given.region, given.endpoint, given.link_hours)
-    print(json.dumps({"file": str(file), "object": f"s3://{given.bucket}/{PREFIX}{file.name}", **link}))
+    # An index that was lost must not empty the page that was made of it, neither here nor there.
+    if not events and shelf.events(file.name):
+        raise SystemExit(
+            f"The index has nothing of this time, but {shelf.address(file.name)} shows events of it, and stays."
+            " Was the index lost? Restore it, or remove that page."
+        )
+    file.write_text(page(given.template, content), encoding="utf-8")
+    shelf.keep(file, events)
+    made: Json = {"file": str(file), "object": shelf.address(file.name)}
+    if given.link_hours:  # a journal is no place for it
+        made |= {"link": shelf.link(file.name, given.link_hours), "link_hours": given.link_hours}
+    print(json.dumps(made))
 
 
 if __name__ == "__main__":

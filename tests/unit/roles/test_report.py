@@ -6,12 +6,16 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
+import boto3
 import pytest
 import yaml
+from botocore.stub import Stubber
 
 from tests.unit.templates.index.test_index import MAPPED
 
@@ -26,6 +30,7 @@ report = importlib.util.module_from_spec(spec)
 sys.modules["report"] = report
 spec.loader.exec_module(report)
 
+Made = Callable[..., dict[str, Any]]
 LAST, LATER = date(2026, 11, 27), datetime(2026, 11, 28, 9, tzinfo=UTC)
 DAY, WEEK, MONTH = (report.PERIODS[name] for name in ("day", "week", "month"))
 # What each kind of field can be asked: https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/field-data-types
@@ -196,3 +201,68 @@ def test_of_terms_those_that_are_shown_are_compared() -> None:
     (panel,) = report.as_before([PANELS[5]], [answer(PANELS[5])])
     assert panel["aggregation"]["terms"]["include"] == ["<b>", "b"]
     assert json.dumps(PANELS[5]["aggregation"]).count("include") == 0
+
+
+NAME = "analytics-day-2026-11-27.html"
+KEY = f"reports/{NAME}"
+
+
+@pytest.fixture
+def stubbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
+    s3 = boto3.client("s3", region_name="eu-central-1", aws_access_key_id="a", aws_secret_access_key="b")
+    monkeypatch.setattr(report.boto3, "client", lambda *_, **__: s3)
+    with Stubber(s3) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Made:
+    """The program on an index with so many events in each panel, and what it says in the end."""
+    panels = tmp_path / "panels.json"
+    panels.write_text(json.dumps({"title": "T", "panels": PANELS}))
+    where = {"panels": panels, "template": PROGRAM.with_name("report.html.j2"), "folder": tmp_path}
+    names = {"name": "analytics", "url": "https://es", "authority": "a", "user": "u", "bucket": "b", "region": "r"}
+    given = [f"--{name}={value}" for name, value in {**where, **names}.items()]
+    monkeypatch.setattr(report, "password", lambda: "secret")
+
+    def run(events: int, *arguments: str) -> dict[str, Any]:
+        index = Mock(spec=report.Index)
+        empty: dict[str, Any] = {"doc_count": 0, "panel": {"buckets": [], "values": {}}}
+        index.answers.return_value = [answer(panel, events) if events else empty for panel in PANELS]
+        monkeypatch.setattr(report, "Index", Mock(return_value=index))
+        monkeypatch.setattr(sys, "argv", ["report.py", *given, *arguments, "day"])
+        report.main()
+        said: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return said
+
+    return run
+
+
+def listed(stubbed: Stubber, **metadata: str) -> None:
+    """The bucket has that page."""
+    stubbed.add_response("list_objects_v2", {"Contents": [{"Key": KEY}]}, {"Bucket": "b", "Prefix": KEY})
+    stubbed.add_response("head_object", {"Metadata": metadata}, {"Bucket": "b", "Key": KEY})
+
+
+class TestProgram:
+    def test_a_page_of_nothing_replaces_none_of_something(self, stubbed: Stubber, made: Made, tmp_path: Path) -> None:
+        (tmp_path / NAME).write_text("something")
+        listed(stubbed, events="3")
+        with pytest.raises(SystemExit, match=f"s3://b/{KEY} shows events of it, and stays"):
+            made(0, "--last=2026-11-27")
+        assert (tmp_path / NAME).read_text() == "something"
+
+    def test_a_page_of_nothing_replaces_another_of_nothing(self, stubbed: Stubber, made: Made, tmp_path: Path) -> None:
+        listed(stubbed, events="0")
+        stubbed.add_response("put_object", {})
+        made(0, "--last=2026-11-27")
+        assert "Nothing in this time." in (tmp_path / NAME).read_text()
+
+    def test_a_page_that_the_bucket_does_not_take_is_there_all_the_same(
+        self, stubbed: Stubber, made: Made, tmp_path: Path
+    ) -> None:
+        stubbed.add_client_error("put_object", "AccessDenied")
+        with pytest.raises(SystemExit, match=f"is made, but could not be kept as s3://b/{KEY}: .*AccessDenied"):
+            made(1, "--last=2026-11-27")
+        assert (tmp_path / NAME).exists()

@@ -357,6 +357,17 @@ class Shelf:
         return link
 
 
+def minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def day(told: str) -> date:
+    """As an argument says it."""
+    today = datetime.now(UTC).date()
+    near = {"today": today, "yesterday": today - DAY}
+    return near[told] if told in near else date.fromisoformat(told)
+
+
 def password() -> str:
     if "CREDENTIALS_DIRECTORY" in os.environ:
         return (Path(os.environ["CREDENTIALS_DIRECTORY"]) / "password").read_text().strip()
@@ -376,11 +387,18 @@ def main() -> None:
     parser.add_argument("--region", required=True)
     parser.add_argument("--endpoint")
     parser.add_argument("--link-hours", type=float, help="for how long anybody finds it by a link; none unless told")
-    parser.add_argument("--last", type=date.fromisoformat, help="last day of the period, yesterday unless told")
+    parser.add_argument("--last", type=day, default="yesterday", help="last day of the period: 2026-11-27, or today")
+    parser.add_argument("--check", action="store_true", help="say what would be made, and make nothing")
     parser.add_argument("period", choices=PERIODS)
     given = parser.parse_args()
     now = datetime.now(UTC)
-    span = Span(PERIODS[given.period], given.last or now.date() - DAY, now)
+    span = Span(PERIODS[given.period], given.last, now)
+    file: Path = given.folder / f"{given.name}-{span.period.name}-{span.last}.html"
+    shelf = Shelf(given.bucket, given.region, given.endpoint)
+    made: Json = {"file": str(file), "object": shelf.address(file.name), "told": span.told()}
+    if given.check:
+        print(json.dumps(made))
+        return
     dashboard = json.loads(given.panels.read_text())
     panels, index = dashboard["panels"], Index(given.url, given.authority, given.user, password())
     ours = index.answers(panels, span)
@@ -390,12 +408,10 @@ def main() -> None:
         "name": given.name,
         "period": span.told(),
         "before": span.before.told(),
-        "made": f"{now:%Y-%m-%d %H:%M} UTC",
+        "made": minute(now),
         "partial": span.end < span.whole_end,
         "panels": view(panels, ours, theirs, span),
     }
-    file: Path = given.folder / f"{given.name}-{span.period.name}-{span.last}.html"
-    shelf = Shelf(given.bucket, given.region, given.endpoint)
     events = sum(answer["doc_count"] for answer in ours)
     # An index that was lost must not empty the page that was made of it, neither here nor there.
     if not events and shelf.events(file.name):
@@ -405,9 +421,10 @@ def main() -> None:
         )
     file.write_text(page(given.template, content), encoding="utf-8")
     shelf.keep(file, events)
-    made: Json = {"file": str(file), "object": shelf.address(file.name)}
+    made["events"] = events
     if given.link_hours:  # a journal is no place for it
-        made |= {"link": shelf.link(file.name, given.link_hours), "link_hours": given.link_hours}
+        until = now + timedelta(hours=given.link_hours)
+        made |= {"link": shelf.link(file.name, given.link_hours), "link_until": minute(until)}
     print(json.dumps(made))
 
 

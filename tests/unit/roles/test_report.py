@@ -266,3 +266,29 @@ class TestProgram:
         with pytest.raises(SystemExit, match=f"is made, but could not be kept as s3://b/{KEY}: .*AccessDenied"):
             made(1, "--last=2026-11-27")
         assert (tmp_path / NAME).exists()
+
+    def test_it_says_what_it_made_and_until_when_its_link_is_good(self, stubbed: Stubber, made: Made) -> None:
+        stubbed.add_response("put_object", {})
+        said = made(1, "--last=2026-11-27", "--link-hours=1.5")
+        until = datetime.strptime(said.pop("link_until"), "%Y-%m-%d %H:%M UTC").replace(tzinfo=UTC)
+        assert timedelta(hours=1.45) < until - datetime.now(UTC) < timedelta(hours=1.55)
+        assert KEY in said.pop("link")
+        assert said.pop("events") > 0
+        assert said == {
+            "file": str(Path(said["file"]).with_name(NAME)),
+            "object": f"s3://b/{KEY}",
+            "told": "Friday, 27 November 2026",
+        }
+
+    @pytest.mark.usefixtures("stubbed")
+    def test_a_check_says_what_would_be_made_and_touches_nothing(self, made: Made, tmp_path: Path) -> None:
+        said = made(1, "--check", "--last=2026-11-27", "--link-hours=6")
+        assert (Path(said["file"]), said["object"]) == (tmp_path / NAME, f"s3://b/{KEY}")
+        assert not (tmp_path / NAME).exists()
+        report.Index.assert_not_called()
+
+
+@pytest.mark.parametrize(("told", "back"), [("today", 0), ("yesterday", 1)])
+def test_the_last_two_days_have_names(told: str, back: int) -> None:
+    before, found, after = datetime.now(UTC).date(), report.day(told), datetime.now(UTC).date()
+    assert before <= found + timedelta(days=back) <= after

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -32,6 +33,7 @@ ALIAS = "simple-analytics-events"
 PREFIX = "reports/"
 COUNTED = "events"  # name in the page's metadata
 REQUEST_SECONDS = 120
+AREA = 1  # which of a chart's series is the area
 # Terms that each shard names: the tenth of a month must not be missing where it was the thirtieth on most days.
 SHARD_SIZE = 5000
 
@@ -46,7 +48,7 @@ class Size:
     labels: int  # on the horizontal axis, about
 
 
-SIZES = {"desk": Size(1080, 260, 13, 10), "phone": Size(380, 240, 13, 4)}
+SIZES = {"desk": Size(1080, 260, 13, 10), "tablet": Size(620, 250, 13, 6), "phone": Size(330, 220, 12, 4)}
 
 
 @dataclass(frozen=True)
@@ -165,30 +167,46 @@ def value_of(answer: Json) -> float:
 
 
 def number(panel: Json, now: Json, before: Json, span: Span) -> Json:
-    return {"value": told(value_of(now)), "change": change(value_of(now), value_of(before))}
+    earlier = value_of(before)
+    return {
+        "value": told(value_of(now)),
+        "change": change(value_of(now), earlier) if earlier else "nothing before",
+    }
+
+
+def moments(answer: Json) -> list[datetime]:
+    return [datetime.fromtimestamp(bucket["key"] / 1000, UTC) for bucket in answer["panel"]["buckets"]]
+
+
+def reached(answer: Json, end: datetime) -> list[int]:
+    """The counts of the intervals that have begun: those to come are asked for as well, and hold nothing yet."""
+    buckets = answer["panel"]["buckets"]
+    return [bucket["doc_count"] for bucket, moment in zip(buckets, moments(answer), strict=True) if moment < end]
 
 
 def line(panel: Json, now: Json, before: Json, span: Span) -> Json:
-    buckets, earlier = now["panel"]["buckets"], before["panel"]["buckets"]
-    moments = [datetime.fromtimestamp(bucket["key"] / 1000, UTC) for bucket in buckets]
-    counts = [
-        [bucket["doc_count"] if moment < span.end else None for bucket, moment in zip(buckets, moments, strict=True)],
-        [bucket["doc_count"] for bucket in earlier],
-    ]
-    if not any(counts[0]):
+    counts, earlier = reached(now, span.end), reached(before, span.before.end)
+    if not any(counts):
         return {"empty": True}
+    lines = [earlier if any(earlier) else [], counts]
+    labels = [f"{moment:{span.period.form}}" for moment in moments(now)]
+    rows = [{"label": label, "value": told(count)} for label, count in zip(labels, counts, strict=False)]
+    if span.end < span.whole_end:
+        rows[-1]["label"] += ", so far"
     return {
-        "charts": {
-            name: draw([f"{moment:{span.period.form}}" for moment in moments], counts, size)
-            for name, size in SIZES.items()
-        },
-        "rows": [
-            {"label": f"{moment:{span.period.form}}", "value": told(count)}
-            for moment, count in zip(moments, counts[0], strict=True)
-            if count is not None
-        ],
+        "charts": {name: draw(labels, lines, size) for name, size in SIZES.items()},
+        "rows": rows,
+        "period": span.period.name,
+        "compared": any(earlier),
         "empty": False,
     }
+
+
+def without_border(drawing: Element) -> Element:
+    """An area's border would fall to zero where its line ends."""
+    for path in drawing.findall(f".//g[@class='series serie-{AREA} color-{AREA}']/path"):
+        path.set("style", "stroke: none")
+    return drawing
 
 
 def without_scripts(drawing: Element) -> Element:
@@ -198,22 +216,33 @@ def without_scripts(drawing: Element) -> Element:
     return drawing
 
 
-def draw(labels: list[str], counts: list[list[int | None]], size: Size) -> str:
-    """This period over the one before. Colours are the page's, so that they follow its light and dark."""
+def height(most: int) -> int:
+    """Of a chart that holds so many: a round number, and half of it a whole one."""
+    power: int = 10 ** (len(str(most)) - 1)
+    tops = (part * power // 10 for part in (10, 12, 16, 20, 30, 40, 50, 60, 80, 100))
+    return next(top for top in tops if top >= most and top % 2 == 0)
+
+
+def draw(labels: list[str], counts: list[list[int]], size: Size) -> str:
+    """The second of the two over the first. Colours are the page's, so that they follow its light and dark."""
     style = Style(
         background="transparent",
         plot_background="transparent",
         foreground="var(--quiet)",
         foreground_strong="var(--ink)",
         foreground_subtle="var(--rule)",
-        colors=("var(--before)", "var(--now)"),
+        colors=("var(--before)", "var(--now)", "var(--now)"),
         font_family="inherit",
         label_font_size=size.letters,
         major_label_font_size=size.letters,
         guide_stroke_color="var(--rule)",
         major_guide_stroke_color="var(--rule)",
         opacity=".12",
+        opacity_hover=".12",
+        stroke_width="2",
+        stroke_width_hover="2",
     )
+    top = height(max(count for found in counts for count in found))
     chart = pygal.Line(
         style=style,
         js=[],
@@ -221,41 +250,72 @@ def draw(labels: list[str], counts: list[list[int | None]], size: Size) -> str:
         height=size.height,
         show_legend=False,
         show_dots=False,
-        fill=True,
+        missing_value_fill_truncation="either",  # as far as it goes, not down to the last hour
         margin=6,
-        range=(0, max([1, *(count for found in counts for count in found if count)])),
+        margin_right=2 * size.letters,  # half of a label, where the last interval has one
+        range=(0, top),
         x_labels_major_every=ceil(len(labels) / size.labels),
         show_minor_x_labels=False,
-        y_labels_major_count=3,
-        show_minor_y_labels=False,
         truncate_label=-1,
         value_formatter=told,
         disable_xml_declaration=True,
-        stroke_style={"width": 2},
     )
     chart.add_xml_filter(without_scripts)
+    chart.add_xml_filter(without_border)
     chart.x_labels = labels
-    chart.add("before", counts[1])
-    chart.add("now", counts[0])
+    chart.y_labels = [0, top // 2, top]
+    before, now = counts
+    # One point alone is no line.
+    chart.add("before", before, show_dots=len(before) == 1)
+    chart.add("area", now, fill=True)
+    chart.add("now", now, show_dots=len(now) == 1)
     drawn: str = chart.render(is_unicode=True)
     return drawn
+
+
+def compared(rows: list[Json]) -> bool:
+    return any(row["change"] for row in rows)
+
+
+def share(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.0f} %" if part > whole / 200 else "<1 %"
+
+
+def without_schemes(addresses: list[str]) -> list[str]:
+    """Where two would look the same, both as they are."""
+    short = [re.sub(r"^https?://", "", address, flags=re.IGNORECASE) for address in addresses]
+    return [bare if short.count(bare) == 1 else address for bare, address in zip(short, addresses, strict=True)]
 
 
 def bars(panel: Json, now: Json, before: Json, span: Span) -> Json:
     earlier = {bucket["key"]: bucket["doc_count"] for bucket in before["panel"]["buckets"]}
     buckets = now["panel"]["buckets"]
     most = max((bucket["doc_count"] for bucket in buckets), default=1)
+    names = [str(bucket.get("key_as_string", bucket["key"])) for bucket in buckets]
     rows = [
         {
-            "label": str(bucket.get("key_as_string", bucket["key"])),
+            "label": label,
+            "name": name,
             "value": told(bucket["doc_count"]),
             "width": round(100 * bucket["doc_count"] / most, 1),
-            "share": f"{100 * bucket['doc_count'] / now['doc_count']:.0f} %",
+            "share": share(bucket["doc_count"], now["doc_count"]),
             "change": change(bucket["doc_count"], earlier.get(bucket["key"], 0 if before["doc_count"] else None)),
         }
-        for bucket in buckets
+        for bucket, name, label in zip(buckets, names, without_schemes(names), strict=True)
     ]
-    return {"rows": rows, "others": told(now["panel"].get("sum_other_doc_count", 0)), "empty": not rows}
+    others = now["panel"].get("sum_other_doc_count", 0)
+    if others:
+        label = "all others together"
+        share_of_others = share(others, now["doc_count"])
+        rows.append({"label": label, "name": label, "value": told(others), "share": share_of_others, "change": ""})
+    return {"rows": rows, "compared": compared(rows), "empty": not rows}
+
+
+def measure(value: float, unit: str) -> str:
+    """Short times in a unit that tells them apart; a log has no less than a millisecond."""
+    if unit == "s" and value < 0.1:
+        return f"{1000 * value:.0f} ms" if value >= 0.001 else "under 1 ms"
+    return f"{value:.3g} {unit}".strip()
 
 
 def values(panel: Json, now: Json, before: Json, span: Span) -> Json:
@@ -263,13 +323,14 @@ def values(panel: Json, now: Json, before: Json, span: Span) -> Json:
     rows = [
         {
             "label": f"{float(key):g} %",
-            "value": f"{value:.3g} {panel.get('unit', '')}".strip(),
+            "name": f"{float(key):g} %",
+            "value": measure(value, panel.get("unit", "")),
             "change": change(value, earlier.get(key)),
         }
         for key, value in now["panel"]["values"].items()
         if value is not None
     ]
-    return {"rows": rows, "empty": not rows}
+    return {"rows": rows, "compared": compared(rows), "empty": not rows}
 
 
 CHARTS = {"number": number, "line": line, "bars": bars, "values": values}
@@ -409,6 +470,7 @@ def main() -> None:
         "period": span.told(),
         "before": span.before.told(),
         "made": minute(now),
+        "nothing_before": not any(answer["doc_count"] for answer in theirs),
         "partial": span.end < span.whole_end,
         "panels": view(panels, ours, theirs, span),
     }

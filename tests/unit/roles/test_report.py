@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -129,11 +130,68 @@ def test_terms_are_counted_over_many_indices() -> None:
     assert asked("Pages", report.Span(MONTH, LAST, LATER))["terms"]["shard_size"] == 5000
 
 
-def test_hours_to_come_are_no_zeros() -> None:
-    noon = datetime(2026, 11, 27, 12, tzinfo=UTC)
-    hours = {"buckets": [{"key": 1000 * (noon.timestamp() + 3600 * ahead), "doc_count": 3} for ahead in (-1, 1)]}
-    shown = report.line({}, {"panel": hours}, {"panel": hours}, report.Span(DAY, LAST, noon))
-    assert shown["rows"] == [{"label": "11:00", "value": "3"}]
+def hours(day: date, *counts: int) -> dict[str, Any]:
+    """The answer to a panel over time, from midnight on."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
+    buckets = [{"key": 1000 * (midnight + 3600 * hour), "doc_count": count} for hour, count in enumerate(counts)]
+    return {"doc_count": sum(counts), "panel": {"buckets": buckets}}
+
+
+def test_both_lines_end_with_the_present_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = Mock(return_value="")
+    monkeypatch.setattr(report, "draw", drawn)
+    now, before = hours(LAST, 3, 5, 1, 0, 0), hours(LAST - timedelta(days=1), 2, 4, 6, 0, 0)
+    until = datetime(2026, 11, 27, 2, 20, tzinfo=UTC)
+    shown = report.line({}, now, before, report.Span(DAY, LAST, until))
+    assert [row["label"] for row in shown["rows"]] == ["00:00", "01:00", "02:00, so far"]
+    labels, lines, _ = drawn.call_args.args
+    assert (len(labels), lines) == (5, [[2, 4, 6], [3, 5, 1]])
+
+
+def test_a_time_before_without_events_is_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = Mock(return_value="")
+    monkeypatch.setattr(report, "draw", drawn)
+    shown = report.line({}, hours(LAST, 3, 5), hours(LAST - timedelta(days=1), 0, 0), report.Span(DAY, LAST, LATER))
+    assert not shown["compared"]
+    assert drawn.call_args.args[1] == [[], [3, 5]]
+    assert [row["label"] for row in shown["rows"]] == ["00:00", "01:00"]
+
+
+@pytest.mark.parametrize("before", [[], [4, 2, 1]])
+def test_a_line_ends_at_its_last_point(before: list[int]) -> None:
+    drawn = report.draw([f"{hour:02}:00" for hour in range(24)], [before, [3, 5, 1]], report.SIZES["desk"])
+    paths = re.findall(r'<path d="M([^"]*)" class="line reactive', drawn)
+    ends = {float(point.split()[0]) for path in paths for point in re.findall(r"[\d.]+ [\d.]+", path)}
+    assert len(ends) == 3, "no point to the right of the last one"
+    assert len(paths) == (3 if before else 2)
+    assert len(re.findall(r'class="line reactive"[^>]*style="stroke: none"', drawn)) == 1
+
+
+@pytest.mark.parametrize(("part", "told"), [(1, "<1 %"), (5, "<1 %"), (6, "1 %"), (250, "25 %"), (1000, "100 %")])
+def test_a_share_of_some_is_not_nothing(part: int, told: str) -> None:
+    assert report.share(part, 1000) == told
+
+
+@pytest.mark.parametrize(
+    ("most", "top"), [(1, 2), (3, 4), (7, 8), (9, 10), (10, 10), (11, 12), (99, 100), (130, 160), (1641, 2000)]
+)
+def test_a_chart_is_as_high_as_a_round_number(most: int, top: int) -> None:
+    assert report.height(most) == top
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(1.234, "1.23 s"), (0.1, "0.1 s"), (0.0456, "46 ms"), (0.001, "1 ms"), (0.0, "under 1 ms")],
+)
+def test_a_short_time_is_told_in_milliseconds(seconds: float, told: str) -> None:
+    assert report.measure(seconds, "s") == told
+
+
+def test_addresses_go_without_their_scheme_where_they_are_told_apart() -> None:
+    addresses = ["https://a.example/x", "HTTP://b.example/", "http://c.example", "https://c.example", "/https://d"]
+    assert report.without_schemes(addresses) == [
+        "a.example/x", "b.example/", "http://c.example", "https://c.example", "/https://d",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -160,9 +218,10 @@ def answer(panel: dict[str, Any], factor: int = 1) -> dict[str, Any]:
     return {"doc_count": 120 * factor, "panel": found[kind]}
 
 
-def shown(panels: list[dict[str, Any]]) -> str:
-    now, before = [answer(panel, 2) for panel in panels], [answer(panel) for panel in panels]
+def shown(panels: list[dict[str, Any]], earlier: list[dict[str, Any]] | None = None) -> str:
+    now, before = [answer(panel, 2) for panel in panels], earlier or [answer(panel) for panel in panels]
     content = {"title": "T", "name": "n", "period": "p", "before": "b", "made": "m", "partial": False}
+    content["nothing_before"] = earlier is not None
     page: str = report.page(
         PROGRAM.with_name("report.html.j2"),
         {**content, "panels": report.view(panels, now, before, report.Span(DAY, LAST, LATER))},
@@ -173,8 +232,25 @@ def shown(panels: list[dict[str, Any]]) -> str:
 def test_a_page_shows_each_panel_and_its_change() -> None:
     page = shown(PANELS)
     assert [panel["title"] for panel in PANELS if f"<h2>{panel['title']}</h2>" not in page] == []
-    for said in ("2\u202f400", "+100 %", "75 %", "0.0246 s", "4 more in others"):
+    for said in ("2\u202f400", "+100 %", "75 %", "25 ms", "all others together", ">2 %<"):
         assert said in page
+
+
+def test_without_anything_before_nothing_is_kept_free_for_changes() -> None:
+    empty = [{"doc_count": 0, "panel": {"buckets": [], "values": {}}} for _ in PANELS]
+    page = shown(PANELS, empty)
+    assert "There is nothing of b to compare with." in page
+    assert "the day before" not in page
+    assert page.count("nothing before") == len([panel for panel in PANELS if panel["chart"] == "number"])
+    assert '<td class="change">' not in page
+    assert '<td class="change">' in shown(PANELS)
+
+
+def test_of_an_address_that_is_shown_in_short_the_whole_can_be_had() -> None:
+    (panel,) = [panel for panel in PANELS if panel["title"] == "Where they came from"]
+    found = {"doc_count": 1, "panel": {"buckets": [{"key": "https://a.example/", "doc_count": 1}]}}
+    (row,) = report.bars(panel, found, found, report.Span(DAY, LAST, LATER))["rows"]
+    assert (row["label"], row["name"]) == ("a.example/", "https://a.example/")
 
 
 def test_a_page_needs_nothing_from_elsewhere_and_runs_nothing() -> None:

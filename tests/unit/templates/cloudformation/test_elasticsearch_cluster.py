@@ -50,6 +50,11 @@ def test_the_load_balancer_lets_nobody_by_who_has_not_signed_in(search_template:
     assert search_template["Parameters"]["LoadBalancerScheme"]["Default"] == "internal"
 
 
+def test_the_load_balancer_speaks_tls_to_kibana_even_when_it_asks_how_it_is(search_template: Template) -> None:
+    target = resources(search_template, "ElasticLoadBalancingV2::TargetGroup")["KibanaTargetGroup"]
+    assert (target["Protocol"], target["HealthCheckProtocol"]) == ("HTTPS", "HTTPS")
+
+
 def test_a_load_balancer_without_the_whole_sign_in_is_refused(search_template: Template) -> None:
     rule = search_template["Rules"]["LoadBalancerNeedsSignIn"]
     demanded = re.findall(r"{'Ref': '(\w+)'}", str(rule["Assertions"]))

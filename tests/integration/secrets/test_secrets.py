@@ -27,6 +27,7 @@ KEYS = {
     "visitor_secret",
 }
 ROTATABLE = [
+    "elasticsearch_elastic_password",
     "elasticsearch_writer_password",
     "elasticsearch_reader_password",
     "elasticsearch_housekeeper_password",

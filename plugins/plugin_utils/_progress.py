@@ -13,7 +13,7 @@ import time
 import typing as t
 from datetime import timedelta
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._moments import age
@@ -55,6 +55,17 @@ class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no type
         """The task's result, but for whether anything was changed, which any of the calls may have done."""
         return last
 
+    def look_again(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
+        """What the module says. A connection that was lost meanwhile is made anew the next time."""
+        try:
+            result: dict[str, t.Any] = self._execute_module(
+                module_args={**arguments, "wait": False}, task_vars=task_vars
+            )
+        except AnsibleConnectionFailure as error:
+            self._connection.close()
+            return {"failed": True, "passing": True, "msg": f"The connection is lost: {error}"}
+        return result
+
     def run(self, tmp: None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         super().run(tmp, task_vars)
         parent = os.getppid()
@@ -80,7 +91,7 @@ class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no type
                 raise AnsibleActionFail("Ansible has ended.")
             if not failed:
                 arguments = self.again(arguments, result)
-            result = self._execute_module(module_args={**arguments, "wait": False}, task_vars=task_vars)
+            result = self.look_again(arguments, task_vars)
             changed = changed or bool(result.get("changed"))
         # One that fails later takes nothing away from what the first has done.
         told = {**first, **result} if result.get("failed") else self.closing(first, result)

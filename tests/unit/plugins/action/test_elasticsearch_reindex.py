@@ -6,7 +6,7 @@ import typing as t
 from unittest.mock import Mock
 
 import pytest
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.playbook.task import Task
 from ansible_collections.simple_analytics.pipeline.plugins.action import elasticsearch_reindex
 from ansible_collections.simple_analytics.pipeline.plugins.plugin_utils import _progress
@@ -33,7 +33,7 @@ def answer(copied: int, state: str, changed: bool = True) -> dict[str, t.Any]:
     }
 
 
-def action(*answers: dict[str, t.Any]) -> elasticsearch_reindex.ActionModule:
+def action(*answers: dict[str, t.Any] | Exception) -> elasticsearch_reindex.ActionModule:
     task = Mock(spec=Task, args={"source": ["day"], "wait": True}, async_val=0, check_mode=False)
     task.get_name.return_value = "Reindex"
     action = elasticsearch_reindex.ActionModule(task, Mock(), Mock(), Mock(), Mock(), None)
@@ -65,6 +65,21 @@ def test_it_outlives_the_node() -> None:
     result = reindex.run(task_vars={})
     assert [each.args[0] for each in reindex._display.display.call_args_list][1:] == ["Reindex: The node is away."] * 2
     assert (result.get("failed"), result["changed"], result["indices"]) == (None, True, {"day": {"state": "switched"}})
+
+
+@pytest.mark.usefixtures("clock")
+def test_it_outlives_the_connection() -> None:
+    lost = AnsibleConnectionFailure("Broken pipe")
+    reindex = action(answer(0, "copying"), lost, answer(300, "same", changed=False))
+    result = reindex.run(task_vars={})
+    assert "Reindex: The connection is lost: Broken pipe" in reindex._display.display.call_args_list[-1].args[0]
+    assert (result.get("failed"), result["done"], reindex._connection.close.call_count) == (None, True, 1)
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_host_that_is_not_reached_at_first_is_unreachable() -> None:
+    with pytest.raises(AnsibleConnectionFailure):
+        action(AnsibleConnectionFailure("No route")).run(task_vars={})
 
 
 @pytest.mark.usefixtures("clock")

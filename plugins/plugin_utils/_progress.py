@@ -84,7 +84,7 @@ class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no type
                 break
             said = result["msg"] if failed else self.progress(result)
             self._display.display(f"{self._task.get_name()}: {said}")
-            if not self.works_meanwhile:
+            if failed or not self.works_meanwhile:
                 time.sleep(sleep)
             if os.getppid() != parent:
                 # Ansible was killed, and nobody follows any more: what it began is gone on with by whoever asks again.

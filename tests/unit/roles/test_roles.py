@@ -47,6 +47,16 @@ def test_variables_without_a_value_are_required(role: Path) -> None:
     assert [name for name, option in options(role).items() if name not in valued and not option.get("required")] == []
 
 
+def test_the_documentation_shows_each_plain_default(role: Path) -> None:
+    documented = {name: option["default"] for name, option in options(role).items() if "default" in option}
+    plain = {
+        name: value
+        for name, value in defaults(role).items()
+        if "{{" not in str(value) and (name in documented or len(str(value)) < 50)
+    }
+    assert documented == plain
+
+
 def test_options_have_a_type_and_a_sentence(role: Path) -> None:
     def lacking(found: dict[str, Any]) -> list[str]:
         return [

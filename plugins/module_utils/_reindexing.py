@@ -79,7 +79,8 @@ class BrokenError(PipelineError):  # type: ignore[misc] # mypy finds no collecti
     """A pass of copying that ended before its end; `failures` has what the target did not take."""
 
     def __init__(self, family: Family, target: Index, task: Task) -> None:
-        super().__init__(f"{target.index} is no copy of {family.live.index} yet: {task.explanation}.")
+        what = f"{target.index} is no copy of {family.live.index} yet: {task.explanation}."
+        super().__init__(f"{what} Mend that; the same call begins it anew.")
         self.target, self.failures = target, task.failures
 
 

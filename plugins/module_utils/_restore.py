@@ -46,6 +46,20 @@ class Snapshot:
         return cls(found["snapshot"], found["uuid"], found["state"], start, sizes)
 
 
+def gone_on_with(unfinished: Snapshot, snapshots: Iterable[Snapshot], index: str) -> str:
+    """The name of the snapshot that was begun with.
+
+    Where a later one is whole, it would take away what that has, which somebody has to want.
+    """
+    newer = [each.name for each in snapshots if each.state == "SUCCESS" and each.start > unfinished.start]
+    if newer:
+        raise PipelineError(
+            f"The restore of {index} from {unfinished.name} is not done, and {newer[-1]} is newer. Say as snapshot from"
+            " which of them the indices are to come."
+        )
+    return unfinished.name
+
+
 def choose(snapshots: Iterable[Snapshot], name: str | None, repository: str) -> Snapshot:
     """The named one, or the latest that is whole."""
     known = {snapshot.name: snapshot for snapshot in sorted(snapshots, key=lambda snapshot: snapshot.start)}
@@ -95,6 +109,7 @@ class Place:
     replaced: Index | None
     step: str
     is_searched: bool  # whether the target is to have the name and the aliases
+    left: tuple[str, ...] = ()  # of restores from other snapshots that were never done
 
     @property
     def name(self) -> str:
@@ -127,20 +142,29 @@ def in_place(snapshot: Snapshot, index: str, group: Mapping[str, Json]) -> Place
     found = [Index.of(name, body) for name, body in sorted(group.items())]
     ours = [each for each in found if origin(each).get("uuid") == snapshot.uuid]
     begun = next((each.index for each in ours if not origin(each)["done"]), None)
-    live = next((family.live for family in families({k: v for k, v in group.items() if k != begun})), None)
+    family = next(iter(families({name: body for name, body in group.items() if name != begun})), None)
+    if family and family.target:
+        raise PipelineError(
+            f"{family.target.index} is being filled by a reindex of {family.live.index}, which a restore would remove."
+            " End the reindex first, by its own command."
+        )
+    live = family.live if family else None
+    others = (each for each in found if each not in ours and each is not live)
+    left = tuple(each.index for each in others if origin(each) and not origin(each)["done"])
     if begun:
-        return Place(index, begun, live, FOLLOW, is_searched=True)
+        return Place(index, begun, live, FOLLOW, is_searched=True, left=left)
     if live in ours and live:
         return Place(index, live.index, None, NOTHING, is_searched=True)
     if live or index in group:
         free = numbered(name_of(index), max(0, *(number_of(each) for each in group)) + 1)
-        return Place(index, free, live, BEGIN, is_searched=True)
+        return Place(index, free, live, BEGIN, is_searched=True, left=left)
     return Place(index, index, None, BEGIN, is_searched=True)
 
 
 def switch(place: Place, aliases: Mapping[str, Json]) -> list[Json]:
     """The actions of the one call by which all names lead to the target."""
-    away = [{"remove_index": {"index": place.replaced.index}}] if place.replaced else []
+    gone = [*([place.replaced.index] if place.replaced else []), *place.left]
+    away = [{"remove_index": {"index": index}} for index in gone]
     name: dict[str, Json] = {} if place.target == place.name else {place.name: {"is_write_index": True}}
     names = {**{alias: how for alias, how in aliases.items() if alias != place.name}, **name}
     return [*away, *({"add": {"index": place.target, "alias": alias, **names[alias]}} for alias in sorted(names))]
@@ -159,6 +183,8 @@ class Shard(t.NamedTuple):
         deciders = [decider for node in nodes for decider in node.get("deciders", ())]
         refused = [decider for decider in deciders if decider["decision"] == "NO"]
         refusals = [decider["explanation"] for decider in refused]
-        details = explained.get("unassigned_info", {}).get("details")
-        reason = "; ".join(dict.fromkeys([*([details] if details else []), *refusals]))
+        details = explained.get("unassigned_info", {}).get("details", "").splitlines()
+        # What Java says at first, and in the end.
+        causes = [line for line in details if line.startswith("Caused by: ")]
+        reason = "; ".join(dict.fromkeys([*details[:1], *causes[-1:], *refusals]))
         return cls(explained["shard"], any(decider["decider"] == GIVEN_UP for decider in refused), reason)

@@ -28,6 +28,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._restore
     Snapshot,
     beside,
     choose,
+    gone_on_with,
     in_place,
     is_between,
     mark,
@@ -59,7 +60,7 @@ class Cluster:
         return choose(found, params["snapshot"] or self._unfinished(found, params), self._repository)
 
     def _unfinished(self, snapshots: list[Snapshot], params: dict[str, t.Any]) -> str | None:
-        known = {snapshot.uuid for snapshot in snapshots}
+        known = {snapshot.uuid: snapshot for snapshot in snapshots}
         path = f"/_all/_mapping?filter_path=*.mappings._meta.{RESTORED}"
         for index, each in sorted(self._client.request("GET", path).items()):
             found = each["mappings"]["_meta"][RESTORED]
@@ -67,7 +68,8 @@ class Cluster:
                 index.removeprefix(BESIDE), params["first"], params["last"]
             )
             if is_asked_for and not found["done"] and found["uuid"] in known:
-                return str(found["snapshot"])
+                name: str = gone_on_with(known[found["uuid"]], snapshots, index)
+                return name
         return None
 
     def places(self, snapshot: Snapshot, params: dict[str, t.Any]) -> list[Place]:
@@ -168,7 +170,7 @@ def advance(cluster: Cluster, place: Place, snapshot: Snapshot) -> str:
     lost = next((shard for shard in lacking if shard.is_given_up), None)
     if lost:
         raise LostError(place, snapshot, lost)
-    if lacking or (place.replaced and cluster.is_snapshotting()):
+    if lacking or ((place.replaced or place.left) and cluster.is_snapshotting()):
         return "restoring"
     cluster.settle(place, snapshot)
     return "restored"

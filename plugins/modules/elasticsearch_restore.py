@@ -201,7 +201,8 @@ def run(module: AnsibleModule, cluster: Cluster) -> Json:
             cluster.give_up(each.place)
         said = " ".join(map(str, lost))
         raise PipelineError(
-            f"{said} All others are restored. What was half there is removed; the same call begins it anew."
+            f"{said} All others are restored. What was half there is removed: choose another snapshot,"
+            " or give the same call again to have it begun anew."
         )
     size, restored = sum(snapshot.sizes[place.index] for place in places), sum(filled.values())
     return {

@@ -32,6 +32,8 @@ BROKEN = ("PARTIAL", "FAILED")
 POLL_SECONDS = 5
 SNAPSHOT_SECONDS = 12 * 3600
 REQUEST_SECONDS = 60
+# What a library calls its connection in front of why there is none.
+OBJECT = re.compile(r"^<?[\w.]*HTTPS?Connection\b.*?: (?=[A-Z])")
 
 
 class Cluster:
@@ -48,7 +50,7 @@ class Cluster:
         try:
             answer = self._transport.perform_request(method, path, body=body, headers=headers, request_timeout=seconds)
         except TransportError as error:
-            raise SystemExit(f"Failed to {method} {path}: {error}") from error
+            raise SystemExit(f"Failed to {method} {path}: {OBJECT.sub('', str(error.message))}") from error
         if unless and answer.meta.status == 400 and answer.body["error"]["type"] == unless:
             return None
         if answer.meta.status >= 300 and (method, answer.meta.status) != ("DELETE", 404):

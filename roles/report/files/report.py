@@ -33,6 +33,8 @@ ALIAS = "simple-analytics-events"
 PREFIX = "reports/"
 COUNTED = "events"  # name in the page's metadata
 REQUEST_SECONDS = 120
+# What a library calls its connection in front of why there is none.
+OBJECT = re.compile(r"^<?[\w.]*HTTPS?Connection\b.*?: (?=[A-Z])")
 AREA = 1  # which of a chart's series is the area
 # Terms that each shard names: the tenth of a month must not be missing where it was the thirtieth on most days.
 SHARD_SIZE = 5000
@@ -361,7 +363,7 @@ class Index:
         try:
             answer = self._transport.perform_request("POST", path, body=question(panels, span), headers=self._headers)
         except TransportError as error:
-            raise SystemExit(f"Failed to search {ALIAS}: {error}") from error
+            raise SystemExit(f"Failed to search {ALIAS}: {OBJECT.sub('', str(error.message))}") from error
         if answer.meta.status >= 300 or answer.body["timed_out"] or answer.body["_shards"]["failed"]:
             raise SystemExit(f"Failed to search {ALIAS} in full: {answer.meta.status} {json.dumps(answer.body)[:2000]}")
         nothing: Json = {"doc_count": 0, "panel": {"buckets": [], "values": {}}}

@@ -129,6 +129,21 @@ def test_where_an_index_goes(group: dict[str, t.Any], target: str, replaced: str
     assert (place.target, place.replaced and place.replaced.index, place.step) == (target, replaced, step)
 
 
+def test_what_a_restore_from_another_snapshot_left_goes_with_the_living_one() -> None:
+    there = {DAY: index(), f"{DAY}-000001": index("uuid of two", done=False, aliases=())}
+    place = in_place(snapshot("one", "SUCCESS", 1, DAY), DAY, there)
+    assert (place.target, place.left) == (f"{DAY}-000002", (f"{DAY}-000001",))
+    removed = [action["remove_index"]["index"] for action in switch(place, {"days": {}}) if "remove_index" in action]
+    assert removed == [DAY, f"{DAY}-000001"]
+
+
+def test_a_day_that_is_being_reindexed_is_not_taken_from_under_it() -> None:
+    reindexed = index(aliases=())
+    reindexed["mappings"] = {"_meta": {"reindex": {"uuid": "x", "done": False}}}
+    with pytest.raises(PipelineError, match=f"{DAY}-000001 is being filled by a reindex of {DAY}"):
+        in_place(snapshot("one", "SUCCESS", 1, DAY), DAY, {DAY: index(), f"{DAY}-000001": reindexed})
+
+
 def test_one_that_was_reindexed_keeps_its_number_where_nothing_is_left() -> None:
     whole = snapshot("one", "SUCCESS", 1, f"{DAY}-000001")
     assert in_place(whole, f"{DAY}-000001", {}).target == f"{DAY}-000001"
@@ -177,6 +192,12 @@ def test_it_says_why_a_shard_is_not_there() -> None:
     }
     assert Shard.of(explained) == Shard(2, True, "failed: corrupt; failed to be restored")
     assert Shard.of({"shard": 0}) == Shard(0, False, "")
+
+
+def test_of_what_java_says_of_it_the_first_and_the_last_cause_are_told() -> None:
+    details = "failed shard\n\tat org.elasticsearch.A\nCaused by: B\n\tat B\nCaused by: checksum failed\n\tat C"
+    found = Shard.of({"shard": 0, "unassigned_info": {"details": details}})
+    assert found.reason == "failed shard; Caused by: checksum failed"
 
 
 def test_one_for_which_there_is_no_room_at_this_moment_is_not_given_up() -> None:

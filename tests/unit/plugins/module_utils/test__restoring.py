@@ -19,6 +19,7 @@ FOUND = {
     "start_time_in_millis": 1795743000000,
     "indices": [f"{DAY}-000001"],
 }
+TWO = {**FOUND, "snapshot": "two", "uuid": "v", "start_time_in_millis": 1795843000000}
 PARAMS = {"snapshot": None, "first": None, "last": None, "in_place": True}
 Json = dict[str, t.Any]
 
@@ -27,8 +28,8 @@ def index(*aliases: str) -> Json:
     return {"aliases": {alias: {} for alias in aliases}, "mappings": {}, "settings": {"index": {"uuid": "x"}}}
 
 
-def unfinished(index: str, uuid: str = "u") -> Json:
-    return {index: {"mappings": {"_meta": {"restore": {"snapshot": "one", "uuid": uuid, "done": False}}}}}
+def unfinished(index: str, uuid: str = "u", snapshot: str = "one") -> Json:
+    return {index: {"mappings": {"_meta": {"restore": {"snapshot": snapshot, "uuid": uuid, "done": False}}}}}
 
 
 class FakeElasticsearch:
@@ -40,7 +41,7 @@ class FakeElasticsearch:
     def request(self, method: str, path: str, body: object = None) -> Json:
         assert (method, body) == ("GET", None)
         if path.startswith("/_snapshot/"):
-            return {"snapshots": [FOUND, {**FOUND, "snapshot": "two", "start_time_in_millis": 1795843000000}]}
+            return {"snapshots": [FOUND, TWO]}
         if path.startswith("/_all/_mapping"):
             return self.unfinished
         prefix = path.split("*")[0].removeprefix("/")
@@ -72,11 +73,14 @@ def test_one_whose_mark_was_never_made_is_gone_on_with(in_place: bool) -> None:
     assert (place.target, place.step) == (target, FOLLOW)
 
 
-def test_a_restore_that_is_unfinished_comes_before_the_latest_snapshot() -> None:
+def test_a_restore_that_is_unfinished_is_gone_on_with_unless_a_snapshot_is_newer() -> None:
     fake = FakeElasticsearch({})
     assert cluster(fake).snapshot(PARAMS).name == "two"
+    fake.unfinished = unfinished(DAY, uuid="v", snapshot="two")
+    assert cluster(fake).snapshot(PARAMS).name == "two"
     fake.unfinished = unfinished(DAY)
-    assert cluster(fake).snapshot(PARAMS).name == "one"
+    with pytest.raises(PipelineError, match=f"The restore of {DAY} from one is not done, and two is newer"):
+        cluster(fake).snapshot(PARAMS)
     assert cluster(fake).snapshot({**PARAMS, "snapshot": "two"}).name == "two"
 
 

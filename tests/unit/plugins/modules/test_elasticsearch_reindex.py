@@ -134,6 +134,7 @@ def test_a_pass_that_broke_is_reported_and_forgotten_when_the_others_are_done() 
     assert fake.forget_task.call_args.args[0].index == HALF
     assert [str(error) for error in broken] == [
         f"{HALF} is no copy of day-2 yet: it refuses 1 documents or more, such as 7 (no number)."
+        " Mend that; the same call begins it anew."
     ]
     assert states(result)["day-2"] == "broken"
     assert not result["done"]

@@ -86,7 +86,8 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elastic
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._waiting import WAIT_SPEC
 
 # What decides where a replica goes: not to a node of an older version than the primary's, nor beside it.
-OLDER, SAME = "node_version", "same_shard"
+OLDER = "node_version"
+SAME = "same_shard"
 STATUSES = ("red", "yellow", "green")
 
 

@@ -20,7 +20,7 @@ positional: _input
 options:
   _input:
     description:
-      - What was found.
+      - What was found. A part that is left out is not judged.
       - C(stacks), their states by name. C(waiting), how many log objects nobody has processed.
       - C(hosts), for each host with Logstash what C(/_node/stats/pipelines) said C(before) and C(after) C(seconds).
       - C(consumers), as the module C(kinesis_consumer_info) returns them.
@@ -93,8 +93,16 @@ def waiting(found: int, now: datetime, limits: Limits) -> Iterator[Check]:
     yield Check("log objects", found <= limits["waiting"], f"{found or 'none'}{more} to be processed", do)
 
 
+def nobody(found: Mapping[str, Any], subject: str) -> Iterator[Check]:
+    """Miss hosts of which the inventory has none, as of instances that AWS has lost."""
+    if not found:
+        do = "do its instances run? When new ones do, site.yml installs them"
+        yield Check(subject, False, "is on no host of the inventory", do)
+
+
 def hosts(found: Mapping[str, Any], now: datetime, limits: Limits) -> Iterator[Check]:
     """Judge Logstash, host by host and pipeline by pipeline."""
+    yield from nobody(found, "Logstash")
     for host, answers in found.items():
         if not answers["after"]:
             do = "does the host run? `systemctl status logstash` there says more; playbooks/processors.yml mends it"
@@ -122,7 +130,8 @@ def consumers(found: list[dict[str, Any]], now: datetime, limits: Limits) -> Ite
 
 def cluster(found: Mapping[str, Any], now: datetime, limits: Limits) -> Iterator[Check]:
     """Judge Elasticsearch, as the node with the most others in sight knows it."""
-    if not found:  # a limit left them out
+    yield from nobody(found, "cluster")
+    if not found:
         return
     best = max(found.values(), key=lambda node: node["health"]["nodes"])
     alive = best["health"]["nodes"]
@@ -204,6 +213,7 @@ def judged(found: Mapping[str, Any], archived: bool, now: datetime, limits: Limi
 
 def kibana(found: Mapping[str, Any], now: datetime, limits: Limits) -> Iterator[Check]:
     """Judge what people look at it with."""
+    yield from nobody(found, "Kibana")
     for host, answer in found.items():
         status = answer.get("status", {}).get("overall", {})
         level = status.get("level", "does not answer")
@@ -233,7 +243,7 @@ def told(check: Check, width: int) -> str:
 def landscape_status(found: Mapping[str, Any], now: str, limits: Limits) -> dict[str, Any]:
     """Judge each part."""
     moment = datetime.fromisoformat(now)
-    checks = [check for part, judge in PARTS.items() for check in judge(found[part], moment, limits)]
+    checks = [check for part, judge in PARTS.items() if part in found for check in judge(found[part], moment, limits)]
     width = max(len(check.subject) for check in checks)
     return {
         "healthy": all(check.ok for check in checks),

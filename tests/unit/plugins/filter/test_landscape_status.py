@@ -242,6 +242,13 @@ def test_what_is_not_well_says_what_to_do(change: Callable[[Json], object], subj
     assert do in check["do"]
 
 
+@pytest.mark.parametrize(("part", "subject"), [("hosts", "Logstash"), ("cluster", "cluster"), ("kibana", "Kibana")])
+def test_hosts_that_the_inventory_has_lost_are_missed_unless_nobody_asked(part: str, subject: str) -> None:
+    healthy, [check] = ill(lambda found: found.update({part: {}}))
+    assert (healthy, check["subject"], check["says"]) == (False, subject, "is on no host of the inventory")
+    assert landscape_status({key: value for key, value in WELL.items() if key != part}, NOW, LIMITS)["healthy"]
+
+
 def test_what_is_under_way_is_named_and_well() -> None:
     found = copy.deepcopy(WELL)
     best(found)["made"] = {"events-2": {"mappings": {"_meta": {"restore": {"done": False}}}}}

@@ -149,7 +149,7 @@ def in_place(snapshot: Snapshot, index: str, group: Mapping[str, Json]) -> Place
             " End the reindex first, by its own command."
         )
     live = family.live if family else None
-    others = (each for each in found if each not in ours and each is not live)
+    others = (each for each in found if each not in ours and each != live)
     left = tuple(each.index for each in others if origin(each) and not origin(each)["done"])
     if begun:
         return Place(index, begun, live, FOLLOW, is_searched=True, left=left)

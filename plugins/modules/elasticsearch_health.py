@@ -76,6 +76,7 @@ refused:
 """
 
 import typing as t
+from contextlib import suppress
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import (
@@ -128,11 +129,12 @@ def is_upgrading(client: Client, found: dict[str, t.Any]) -> bool:
 def run(params: dict[str, t.Any], client: Client) -> dict[str, t.Any]:
     try:
         found = client.request("GET", "/_cluster/health")
-        done, summary = judge(found, params["nodes"], params["status"])
-        if not done and found["number_of_nodes"] >= params["nodes"] and is_upgrading(client, found):
-            done, summary = True, f"{summary}, which older nodes do not take"
     except ElasticsearchError as error:
         return {"done": False, "summary": str(error), "nodes": 0, "refused": error.status == 401}
+    done, summary = judge(found, params["nodes"], params["status"])
+    with suppress(ElasticsearchError):  # it is asked again
+        if not done and found["number_of_nodes"] >= params["nodes"] and is_upgrading(client, found):
+            done, summary = True, f"{summary}, which older nodes do not take"
     return {"done": done, "summary": summary, "nodes": found["number_of_nodes"], "refused": False}
 
 

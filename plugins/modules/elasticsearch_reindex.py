@@ -226,6 +226,8 @@ def run(module: AnsibleModule, cluster: Cluster) -> tuple[Json, list[BrokenError
         name = work.family.name
         if work.step == NOTHING:
             states[name] = "same"
+            if not module.check_mode:
+                cluster.finish(work.family.live)
         elif module.check_mode or list(states.values()).count("copying") >= params["parallel"]:
             states[name] = "waiting"
         else:

@@ -32,6 +32,11 @@ FEW = 1000
 ADDED = ("creation_date", "provided_name", "uuid", "version", "blocks", "resize", "routing_partition_size")
 
 
+def is_between(name: str, first: str | None, last: str | None) -> bool:
+    """Both included; where none is given there is no end."""
+    return (first or "") <= name and (not last or name <= last)
+
+
 def name_of(index: str) -> str:
     """The name that searches and writes use."""
     numbered = NUMBERED.fullmatch(index)

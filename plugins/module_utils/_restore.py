@@ -19,6 +19,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex
     Index,
     Json,
     families,
+    is_between,
     name_of,
     number_of,
     numbered,
@@ -76,15 +77,11 @@ def choose(snapshots: Iterable[Snapshot], name: str | None, repository: str) -> 
     return known[name]
 
 
-def is_between(index: str, first: str | None, last: str | None) -> bool:
-    return (first or "") <= name_of(index) and (not last or name_of(index) <= last)
-
-
 def wanted(snapshot: Snapshot, first: str | None, last: str | None) -> list[str]:
     """Its indices from one name to another, both included."""
     by_name: dict[str, list[str]] = {}
     for index in sorted(snapshot.sizes):
-        if is_between(index, first, last):
+        if is_between(name_of(index), first, last):
             by_name.setdefault(name_of(index), []).append(index)
     if not by_name:
         between = f" from {first or 'the first'} to {last or 'the last'}" if first or last else ""

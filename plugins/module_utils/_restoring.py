@@ -14,7 +14,13 @@ from urllib.parse import quote
 
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elasticsearch import Client
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex import RESTORED, Index, Json, name_of
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex import (
+    RESTORED,
+    Index,
+    Json,
+    is_between,
+    name_of,
+)
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindexing import (
     change_aliases,
     is_snapshotting,
@@ -30,7 +36,6 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._restore
     choose,
     gone_on_with,
     in_place,
-    is_between,
     mark,
     switch,
     wanted,
@@ -65,7 +70,7 @@ class Cluster:
         for index, each in sorted(self._client.request("GET", path).items()):
             found = each["mappings"]["_meta"][RESTORED]
             is_asked_for = index.startswith(BESIDE) != params["in_place"] and is_between(
-                index.removeprefix(BESIDE), params["first"], params["last"]
+                name_of(index.removeprefix(BESIDE)), params["first"], params["last"]
             )
             if is_asked_for and not found["done"] and found["uuid"] in known:
                 name: str = gone_on_with(known[found["uuid"]], snapshots, index)

@@ -179,7 +179,12 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._elastic
     ElasticsearchError,
 )
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._errors import PipelineError
-from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex import NOTHING, Family, Json
+from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex import (
+    NOTHING,
+    Family,
+    Json,
+    is_between,
+)
 from ansible_collections.simple_analytics.pipeline.plugins.module_utils._reindex_report import (
     copied,
     described,
@@ -197,7 +202,7 @@ from ansible_collections.simple_analytics.pipeline.plugins.module_utils._waiting
 
 def chosen(families: list[Family], first: str | None, last: str | None) -> list[Family]:
     """Those between two names, both included."""
-    found = [family for family in families if (first or "") <= family.name and (not last or family.name <= last)]
+    found = [family for family in families if is_between(family.name, first, last)]
     if not found:
         raise PipelineError(f"There is no such index from {first or 'the first'} to {last or 'the last'}.")
     return found

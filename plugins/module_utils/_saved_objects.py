@@ -19,10 +19,15 @@ class SavedObjectError(PipelineError):  # type: ignore[misc] # mypy finds no col
     """An object, or a space, that cannot be as it is described."""
 
 
+def is_json(name: str, item: t.Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Whether it is an attribute that Kibana keeps as text and reads as JSON."""
+    return name.endswith("JSON") and isinstance(item, str)
+
+
 def texts(value: t.Any) -> t.Iterator[tuple[str, str]]:  # noqa: ANN401 - any JSON value
-    """The attributes, wherever they lie, that Kibana keeps as text and reads as JSON."""
+    """Those attributes, wherever they lie."""
     for name, item in value.items() if isinstance(value, dict) else []:
-        if name.endswith("JSON") and isinstance(item, str):
+        if is_json(name, item):
             yield name, item
         else:
             yield from texts(item)
@@ -40,10 +45,7 @@ def readable(value: t.Any) -> t.Any:  # noqa: ANN401 - any JSON value
     """Attributes with the JSON that Kibana keeps as text read, for comparisons and for people."""
     if not isinstance(value, dict):
         return value
-    return {
-        name: parsed(item) if name.endswith("JSON") and isinstance(item, str) else readable(item)
-        for name, item in value.items()
-    }
+    return {name: parsed(item) if is_json(name, item) else readable(item) for name, item in value.items()}
 
 
 def within(given: t.Any, found: t.Any) -> bool:  # noqa: ANN401 - any JSON value

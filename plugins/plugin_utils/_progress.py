@@ -55,16 +55,18 @@ class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no type
         """The task's result, but for whether anything was changed, which any of the calls may have done."""
         return last
 
+    def look(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
+        """What the module says, which does not wait."""
+        result: dict[str, t.Any] = self._execute_module(module_args={**arguments, "wait": False}, task_vars=task_vars)
+        return result
+
     def look_again(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
-        """What the module says. A connection that was lost meanwhile is made anew the next time."""
+        """The same, later. A connection that was lost meanwhile is made anew the next time."""
         try:
-            result: dict[str, t.Any] = self._execute_module(
-                module_args={**arguments, "wait": False}, task_vars=task_vars
-            )
+            return self.look(arguments, task_vars)
         except AnsibleConnectionFailure as error:
             self._connection.close()
             return {"failed": True, "passing": True, "msg": f"The connection is lost: {error}"}
-        return result
 
     def run(self, tmp: None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         super().run(tmp, task_vars)
@@ -73,7 +75,7 @@ class WaitingAction(ActionBase):  # type: ignore[misc] # Ansible carries no type
         waits = boolean(arguments.get("wait", WAIT_SPEC["wait"]["default"]), strict=False)
         timeout = number_of_seconds(arguments, "wait_timeout", 0)
         sleep = number_of_seconds(arguments, "wait_sleep", 1)
-        first: dict[str, t.Any] = self._execute_module(module_args={**arguments, "wait": False}, task_vars=task_vars)
+        first = self.look(arguments, task_vars)
         result, changed = first, bool(first.get("changed"))
         # What fails at first is wrong in itself.
         waits, well = waits and not first.get("failed"), started
